@@ -1,0 +1,96 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+export interface CloudAccess {
+  readonly endpoint: string;
+  readonly username: string;
+  readonly password: string;
+  readonly pid: number;
+}
+
+export interface CloudOptions {
+  /** The compiled command line program of this package. */
+  readonly program: string;
+  readonly stateDir: string;
+  readonly port: number;
+  /** The cloud goes on after this process has ended. */
+  readonly keep: boolean;
+  readonly onLine: (line: string) => void;
+  readonly backend?: "hosts" | "none";
+}
+
+/** What a leak check found at the cloud. */
+export interface LeakReport {
+  /** Things that cost money now or will be renewed. */
+  readonly leaks: readonly string[];
+  /** Paid in advance, not renewed. */
+  readonly prepaid: readonly string[];
+}
+
+/** local-cloud as a process of its own, the way a user starts it. It ends with us, also when we are killed, unless kept. */
+export class LocalCloudProcess {
+  private constructor(private readonly child: ChildProcess, readonly access: CloudAccess) {}
+
+  static start(options: CloudOptions): Promise<LocalCloudProcess> {
+    const args = [options.program, "local-cloud", "--port", String(options.port), "--state", options.stateDir, "--backend", options.backend ?? "hosts", "--json"];
+    if (!options.keep) args.push("--exit-with-parent");
+    const child = spawn(process.execPath, args, { stdio: [options.keep ? "ignore" : "pipe", "pipe", "pipe"], detached: true });
+    return new Promise((resolve, reject) => {
+      let said = "", partial = "";
+      child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+        said += text;
+        const lines = (partial + text).split("\n");
+        partial = lines.pop() ?? "";
+        lines.forEach(options.onLine);
+      });
+      let out = "";
+      child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+        out += text;
+        const line = out.split("\n").find((l) => l.startsWith("{"));
+        if (line === undefined || !out.includes("\n")) return;
+        const ready = JSON.parse(line) as { endpoint: string; credentialsFile: string; pid: number };
+        const { username, password } = JSON.parse(readFileSync(ready.credentialsFile, "utf8")) as { username: string; password: string };
+        if (options.keep) for (const stream of [child.stdout, child.stderr]) (stream as { unref?: () => void } | null)?.unref?.();
+        if (options.keep) child.unref();
+        resolve(new LocalCloudProcess(child, { endpoint: ready.endpoint, username, password, pid: ready.pid }));
+      });
+      child.on("error", reject);
+      child.on("exit", (code) => reject(new Error(`local-cloud ended with code ${code} before it was ready:\n${said.trim()}`)));
+    });
+  }
+
+  async leaks(): Promise<LeakReport> {
+    return readLeaks(this.access);
+  }
+
+  async stop(limitMs = 60_000): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`local-cloud (process ${this.child.pid}) did not stop within ${limitMs / 1000} s`)), limitMs);
+      this.child.on("exit", () => (clearTimeout(timer), resolve()));
+      this.child.kill("SIGTERM");
+    });
+  }
+}
+
+export async function readLeaks(access: CloudAccess): Promise<LeakReport> {
+  const url = new URL("/_local/leaks", access.endpoint);
+  const authorization = `Basic ${Buffer.from(`${access.username}:${access.password}`).toString("base64")}`;
+  const answer = await fetch(url, { headers: { authorization }, signal: AbortSignal.timeout(10_000) });
+  if (!answer.ok) throw new Error(`the leak check got ${answer.status} from local-cloud`);
+  return (await answer.json()) as LeakReport;
+}
+
+/** The cloud that an earlier `--keep` left running, by its state folder. */
+export function keptCloud(stateDir: string): { pid: number } | undefined {
+  const file = join(stateDir, "lock");
+  if (!existsSync(file)) return undefined;
+  const pid = Number(readFileSync(file, "utf8").split(/\s/)[0]);
+  try {
+    process.kill(pid, 0);
+    return { pid };
+  } catch {
+    return undefined; // it was killed; the next start sweeps up
+  }
+}

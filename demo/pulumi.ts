@@ -1,0 +1,150 @@
+import { spawn } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+
+export interface StackPlace {
+  /** Folder with Pulumi.yaml. */
+  readonly projectDir: string;
+  /** State, passphrase and the working copy of the stack's configuration live here, never in the repository. */
+  readonly stateDir: string;
+  readonly stack: string;
+  /** The documented configuration that the working copy starts from. */
+  readonly configFile: string;
+  /** The `pulumi` program. */
+  readonly pulumi: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export interface Finished {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly seconds: number;
+}
+
+/** An engine command failed; the message ends with what the engine said last. */
+export class PulumiError extends Error {
+  constructor(readonly command: string, readonly finished: Finished) {
+    const said = (finished.stdout + "\n" + finished.stderr).trim().split("\n").slice(-40).join("\n");
+    super(`pulumi ${command} ended with code ${finished.code}:\n${said}`);
+    this.name = "PulumiError";
+  }
+}
+
+/** What one engine operation changed, by kind: `{ create: 12, same: 3 }`. */
+export type ChangeSummary = Readonly<Record<string, number>>;
+
+/**
+ * One stack of an ordinary Pulumi project, driven by the real engine with a file back end of its own. The committed
+ * configuration is copied once, because `pulumi config set` writes to it.
+ */
+export class Stack {
+  readonly workingConfig: string;
+  private readonly env: NodeJS.ProcessEnv;
+  private readonly running = new Set<import("node:child_process").ChildProcess>();
+
+  constructor(private readonly place: StackPlace) {
+    this.workingConfig = join(place.stateDir, `Pulumi.${place.stack}.yaml`);
+    const passphrase = join(place.stateDir, "passphrase");
+    mkdirSync(join(place.stateDir, "state"), { recursive: true, mode: 0o700 });
+    if (!existsSync(passphrase)) writeFileSync(passphrase, randomBytes(24).toString("hex"), { mode: 0o600 });
+    this.env = { ...place.env, PULUMI_BACKEND_URL: `file://${join(place.stateDir, "state")}`, PULUMI_CONFIG_PASSPHRASE_FILE: passphrase };
+    delete this.env["PULUMI_CONFIG_PASSPHRASE"];
+  }
+
+  /** Makes or selects the stack. Each start begins with the documented configuration; only the salt of the encryption stays. */
+  async open(): Promise<void> {
+    const salt = existsSync(this.workingConfig) ? /^encryptionsalt: .*$/m.exec(readFileSync(this.workingConfig, "utf8"))?.[0] : undefined;
+    copyFileSync(this.place.configFile, this.workingConfig);
+    if (salt !== undefined) writeFileSync(this.workingConfig, `${salt}\n${readFileSync(this.workingConfig, "utf8")}`);
+    const listed = await this.run(["stack", "ls", "--json"]);
+    const names = (JSON.parse(listed.stdout || "[]") as { name: string }[]).map((s) => s.name);
+    if (names.includes(this.place.stack)) {
+      // A lock that a killed engine left would stop every later command; nobody else uses this folder (see lock.ts).
+      rmSync(join(this.place.stateDir, "state", ".pulumi", "locks"), { recursive: true, force: true });
+    } else {
+      await this.run(["stack", "init", this.place.stack, "--no-select"]);
+    }
+  }
+
+  setConfig = (path: string, value: string): Promise<Finished> =>
+    this.run(["config", "set", "--path", path, value, ...this.stackFlags()]);
+
+  async up(onLine?: (line: string) => void): Promise<{ seconds: number; changes: ChangeSummary }> {
+    const done = await this.run(["up", "--yes", "--skip-preview", "--non-interactive", "--color", "never", ...this.stackFlags()], onLine);
+    return { seconds: done.seconds, changes: parseSummary(done.stdout) };
+  }
+
+  async preview(): Promise<{ seconds: number; changes: ChangeSummary }> {
+    const done = await this.run(["preview", "--json", "--non-interactive", ...this.stackFlags()]);
+    const summary = (JSON.parse(done.stdout) as { changeSummary?: ChangeSummary }).changeSummary ?? {};
+    return { seconds: done.seconds, changes: summary };
+  }
+
+  async destroy(onLine?: (line: string) => void): Promise<{ seconds: number }> {
+    return this.run(["destroy", "--yes", "--skip-preview", "--non-interactive", "--color", "never", ...this.stackFlags()], onLine);
+  }
+
+  async outputs(): Promise<Record<string, unknown>> {
+    return JSON.parse((await this.run(["stack", "output", "--json", "--show-secrets", "--stack", this.place.stack])).stdout) as Record<string, unknown>;
+  }
+
+  /** The deployment as the back end stores it: what the secret scan reads. */
+  async exported(): Promise<string> {
+    return (await this.run(["stack", "export", "--stack", this.place.stack])).stdout;
+  }
+
+  async resourceCount(): Promise<number> {
+    const state = JSON.parse(await this.exported()) as { deployment?: { resources?: { type: string }[] } };
+    return (state.deployment?.resources ?? []).filter((r) => r.type !== "pulumi:pulumi:Stack" && !r.type.startsWith("pulumi:providers:")).length;
+  }
+
+  /** Ends engine commands that still run; the engine finishes the step at hand and writes its state. */
+  interrupt(): void {
+    for (const child of this.running) child.kill("SIGINT");
+  }
+
+  run(args: readonly string[], onLine?: (line: string) => void): Promise<Finished> {
+    const started = Date.now();
+    return new Promise((resolve, reject) => {
+      const child = spawn(this.place.pulumi, [...args], { cwd: this.place.projectDir, env: this.env, stdio: ["ignore", "pipe", "pipe"] });
+      this.running.add(child);
+      let stdout = "", stderr = "", partial = "";
+      child.stdout.setEncoding("utf8").on("data", (text: string) => {
+        stdout += text;
+        if (!onLine) return;
+        const lines = (partial + text).split("\n");
+        partial = lines.pop() ?? "";
+        lines.forEach(onLine);
+      });
+      child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+      child.on("error", (e) => reject(new Error(`cannot run ${this.place.pulumi}: ${e.message}`)));
+      child.on("close", (code) => {
+        this.running.delete(child);
+        const finished = { code: code ?? 1, stdout, stderr, seconds: (Date.now() - started) / 1000 };
+        if (finished.code === 0) resolve(finished);
+        else reject(new PulumiError(args.slice(0, 2).join(" "), finished));
+      });
+    });
+  }
+
+  private stackFlags(): string[] {
+    return ["--stack", this.place.stack, "--config-file", this.workingConfig];
+  }
+}
+
+/** Reads the `Resources:` block that the engine prints at the end of `up`: `    + 12 created`, `    3 unchanged`. */
+export function parseSummary(stdout: string): ChangeSummary {
+  const words: Record<string, string> = { created: "create", updated: "update", replaced: "replace", deleted: "delete", unchanged: "same" };
+  const summary: Record<string, number> = {};
+  for (const [, count, word] of stdout.matchAll(/^\s+[+~\-+\s]*?(\d+) (created|updated|replaced|deleted|unchanged)\b/gm)) {
+    const kind = words[word ?? ""];
+    if (kind !== undefined) summary[kind] = Number(count);
+  }
+  return summary;
+}
+
+/** Whether an operation changed anything at all. */
+export const isEmptyChange = (changes: ChangeSummary): boolean =>
+  Object.entries(changes).every(([kind, count]) => kind === "same" || count === 0);
