@@ -1,0 +1,80 @@
+/**
+ * What the master is told by `pulumi up`, over ssh: three parts on standard input of `elastigrid master-apply`, as one
+ * JSON document. Only `credentials` and `poolKey` are secret; they land in files that root alone can read.
+ */
+export interface MasterSetup {
+  readonly controller: ControllerConfig;
+  /** Username and password, or a token, of the cloud's API. */
+  readonly credentials: Readonly<Record<string, string>>;
+  /** HTCondor's POOL signing key: 64 hexadecimal digits, used as the text they are. */
+  readonly poolKey: string;
+}
+
+export interface ControllerConfig {
+  readonly gridName: string;
+  readonly gridUid: string;
+  /** HTCondor's TRUST_DOMAIN, UID_DOMAIN and the domain of every host, such as `grid.internal`. */
+  readonly poolDomain: string;
+  readonly cloud: CloudsigmaTarget;
+  readonly enrolment: EnrolmentConfig;
+  readonly workers: WorkerLimits;
+  readonly scaling: ScalingSettings;
+  readonly alarms: AlarmSettings;
+}
+
+export interface CloudsigmaTarget {
+  readonly kind: "cloudsigma";
+  /** API base as the master reaches it (`api_endpoint` of the location), with the trailing slash. */
+  readonly endpoint: string;
+  /** The stopped server that workers are cloned from; members carry its uuid in their meta. */
+  readonly templateUuid: string;
+}
+
+/** Where workers fetch the token that lets them advertise themselves; the master knows them by their MAC. */
+export interface EnrolmentConfig {
+  /** The master's address on the private network. */
+  readonly address: string;
+  readonly port: number;
+  /** dnsmasq's lease file on the master. */
+  readonly leasesFile: string;
+}
+
+export interface WorkerLimits {
+  readonly min: number;
+  readonly max: number;
+  /** Size of one worker, for matching jobs to it. */
+  readonly vcpus: number;
+  readonly memoryMiB: number;
+  readonly diskMiB: number;
+}
+
+export interface ScalingSettings {
+  /** Pause between two looks at queue and cloud. */
+  readonly intervalSeconds: number;
+  /** Most workers that one decision adds. */
+  readonly growStep: number;
+  /** Most workers that one decision takes away. */
+  readonly shrinkStep: number;
+  /** No shrinking this long after the group changed its size. */
+  readonly cooldownSeconds: number;
+  /** How long a worker is without a job before it may go. */
+  readonly idleSeconds: number;
+  /** A worker that has not joined by then is replaced. */
+  readonly joinTimeoutSeconds: number;
+}
+
+export interface AlarmSettings {
+  readonly cpuHigh: AlarmRule;
+  readonly cpuLow: AlarmRule;
+}
+
+/** Average CPU of the group's workers against a threshold, for a whole period, as Aodh does. */
+export interface AlarmRule {
+  readonly enabled: boolean;
+  /** Per cent of all vcpus, 0 to 100. */
+  readonly thresholdPercent: number;
+  readonly periodSeconds: number;
+  /** Periods in a row that must agree. */
+  readonly evaluationPeriods: number;
+  readonly cooldownSeconds: number;
+}
