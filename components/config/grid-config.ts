@@ -1,0 +1,42 @@
+import type { AlarmSettings, ScalingSettings } from "./controller-config";
+
+/** A grid's configuration as all parts use it: checked, complete, in numbers with their units. */
+export interface GridConfig {
+  readonly name: string;
+  readonly image: ImageChoice;
+  readonly network: { readonly cidr: string; readonly vlan?: string };
+  /** Static address to use. */
+  readonly address?: string;
+  readonly purchases: { readonly vlan: boolean; readonly address: boolean; readonly period: string };
+  readonly master: ServerSize;
+  readonly ssh: { readonly port: number; readonly allowFrom: readonly string[]; readonly authorizedKeys: readonly string[] };
+  readonly workers: ServerSize & { readonly min: number; readonly max: number };
+  readonly scaling: ScalingSettings;
+  readonly alarms: AlarmSettings;
+  readonly firewall: readonly FirewallRule[];
+  readonly condor: { readonly settings: Readonly<Record<string, string>> };
+  readonly timeouts: { readonly masterReadySeconds: number; readonly workersReadySeconds: number };
+  readonly bootstrap: "ssh" | "none";
+}
+
+export interface ServerSize {
+  readonly vcpus: number;
+  readonly memoryMiB: number;
+  readonly diskMiB: number;
+}
+
+/** By name or by uuid, never both. */
+export interface ImageChoice {
+  readonly name?: string;
+  readonly uuid?: string;
+  readonly kind: "appliance" | "stock";
+}
+
+export interface FirewallRule {
+  readonly name: string;
+  readonly protocol: "tcp" | "udp" | "icmp";
+  /** Left out for icmp. */
+  readonly ports?: { readonly first: number; readonly last: number };
+  readonly from: readonly string[];
+  readonly to: "master" | "workers";
+}

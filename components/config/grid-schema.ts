@@ -1,0 +1,210 @@
+import { z } from "zod";
+import { hasHostBits, isPrivate, parseAddress, parseCidr } from "../policy/addresses";
+import { parseSizeMiB } from "../policy/sizes";
+
+/**
+ * The configuration of a grid as a person writes it. Messages have the form `rule; fix`: `problems.ts` takes them
+ * apart. Every key has a description: the reference in docs/configuration.md is made from them.
+ */
+
+const text = (rule: string, fix: string): string => `${rule}; ${fix}`;
+
+const whole = (min: number, max: number) =>
+  z
+    .number()
+    .int(text("must be a whole number", "leave out the fraction"))
+    .min(min, text(`must be at least ${min}`, `set ${min} or more`))
+    .max(max, text(`must be at most ${max}`, `set ${max} or less`));
+
+const seconds = (min: number, max: number, says: string) => whole(min, max).describe(says).meta({ unit: "seconds" });
+
+const size = (minMiB: number, minText: string, says: string) =>
+  z
+    .string()
+    .refine((s) => parseSizeMiB(s) !== undefined, {
+      message: text("must be a number and a binary unit (MiB, GiB or TiB), making whole MiB", 'write it like "2 GiB" or "512 MiB"'),
+      abort: true,
+    })
+    .refine((s) => parseSizeMiB(s)! >= minMiB, text(`must be at least ${minText}`, `set "${minText}" or more`))
+    .describe(says)
+    .meta({ unit: "size" });
+
+const uuid = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, text("must be a uuid", "copy it from the cloud's web console"));
+
+const cidr = z
+  .string()
+  .refine((s) => parseCidr(s) !== undefined, {
+    message: text("must be an IPv4 range", 'write it like "203.0.113.0/24"; one address is "203.0.113.7/32"'),
+    abort: true,
+  })
+  .refine((s) => !hasHostBits(s), text("has address bits beyond its prefix", "write the first address of the range"));
+
+const privateCidr = cidr
+  .refine((s) => parseCidr(s) === undefined || isPrivate(parseCidr(s)!), text("must be a private range (RFC 1918)", "choose from 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"))
+  .refine((s) => (parseCidr(s)?.prefix ?? 24) >= 16, text("must not be larger than /16", "choose a prefix from 16 to 28"))
+  .refine((s) => (parseCidr(s)?.prefix ?? 24) <= 28, text("is too small for a grid", "choose a prefix from 16 to 28"));
+
+const publicKey = z
+  .string()
+  .regex(/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+|sk-[\w@.-]+) [A-Za-z0-9+/=]+( [^\n]*)?$/, text("must be one line of a public key", "paste the contents of a file such as ~/.ssh/id_ed25519.pub"));
+
+const alarm = (says: string, thresholdPercent: number) =>
+  z
+    .strictObject({
+      enabled: z.boolean().default(true).describe("whether this alarm may act"),
+      thresholdPercent: z
+        .number()
+        .min(0, text("must be at least 0", "set a percentage from 0 to 100"))
+        .max(100, text("must be at most 100", "set a percentage from 0 to 100"))
+        .default(thresholdPercent)
+        .describe("average CPU of the workers, of all their vcpus")
+        .meta({ unit: "percent" }),
+      periodSeconds: seconds(1, 86_400, "how long the average must be beyond the threshold").default(60),
+      evaluationPeriods: whole(1, 100).default(1).describe("periods in a row that must agree"),
+      cooldownSeconds: seconds(0, 86_400, "no second action of this alarm within this time").default(60),
+    })
+    .prefault({})
+    .describe(says);
+
+/** Settings that a promise hangs on: no job killed, no secret shown, workers found. */
+export const reservedCondorSettings =
+  /^((STARTD|MASTER|SCHEDD|COLLECTOR|NEGOTIATOR)\.)?(MAXJOBRETIREMENTTIME|SEC_.*|ALLOW_.*|DENY_.*|TRUST_DOMAIN|UID_DOMAIN|CONDOR_HOST|COLLECTOR_HOST|DAEMON_LIST|STARTD_ATTRS|STARTD_CRON_.*|ENABLE_KERNEL_TUNING|ELASTIGRIDSERVERUUID)$/i;
+
+const condorSettings = z.record(
+  z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_.]*$/, text("is no name of an HTCondor setting", "use letters, digits, dots and underscores"))
+    .refine((k) => !reservedCondorSettings.test(k), text("is set by the grid itself, because its promises hang on it", "leave it out")),
+  z.union([z.string().regex(/^[^\n\r]*$/, text("must be one line", "write the expression on one line")), z.number(), z.boolean()]),
+);
+
+const firewallRule = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,30}$/, text("must be 1 to 31 lower-case letters, digits or dashes, beginning with a letter", 'write it like "web"'))
+    .describe("what the rule is for; appears as a comment in nftables"),
+  protocol: z.enum(["tcp", "udp", "icmp"]).describe("tcp, udp or icmp"),
+  ports: z
+    .string()
+    .refine((s) => parsePorts(s) !== undefined, text("must be a port or a range of ports from 1 to 65535", 'write it like "443" or "8000-8010", in quotes'))
+    .optional()
+    .describe("port or range; not for icmp"),
+  from: z.array(cidr).min(1, text("must name a range", 'write ["0.0.0.0/0"] for everybody')).default(["0.0.0.0/0"]).describe("who may connect"),
+  to: z.enum(["master", "workers"]).default("master").describe("whose port is opened"),
+});
+
+export const gridSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,30}$/, text("must be 1 to 31 lower-case letters, digits or dashes, beginning with a letter", 'write it like "physics-1"'))
+    .default("grid")
+    .describe("begins the names of all servers and drives, and is the pool's domain (`<name>.internal`)"),
+  image: z
+    .strictObject({
+      name: z.string().min(1, text("must not be empty", "name a drive of the library or of yours")).optional().describe("a drive of the cloud's library, or one of yours; `elastigrid-appliance` where neither name nor uuid is given"),
+      uuid: uuid.optional().describe("the same by uuid, where names are not unique"),
+      kind: z.enum(["appliance", "stock"]).default("appliance").describe("`appliance`: everything is installed; `stock`: Debian 13 with cloud-init, which installs the packages at first boot (minutes)"),
+    })
+    .prefault({})
+    .describe("what master and workers boot from"),
+  network: z
+    .strictObject({
+      cidr: privateCidr.default("10.77.0.0/24").describe("addresses of the private network, /16 to /28; the first is the master's"),
+      vlan: uuid.optional().describe("uuid of a VLAN of yours to use; else a free one is taken or one is bought"),
+    })
+    .prefault({})
+    .describe("the private network between master and workers"),
+  address: z
+    .string()
+    .refine((s) => parseAddress(s) !== undefined, text("must be an IPv4 address", 'write it like "203.0.113.7"'))
+    .optional()
+    .describe("a static address of yours for the master; else a free one is taken or one is bought"),
+  purchases: z
+    .strictObject({
+      vlan: z.boolean().default(true).describe("may buy a VLAN where none is free"),
+      address: z.boolean().default(true).describe("may buy a static address where none is free"),
+      period: z
+        .string()
+        .regex(/^[1-9]\d* (day|week|month|year)s?$/, text("must be a number and day, week, month or year", 'write it like "1 month"'))
+        .default("1 month")
+        .describe("how long to buy for; renewed automatically while the grid exists"),
+    })
+    .prefault({})
+    .describe("what may cost money beyond running servers"),
+  master: z
+    .strictObject({
+      vcpus: whole(1, 128).default(2).describe("processor cores of 2000 MHz"),
+      memory: size(512, "512 MiB", "memory").default("2 GiB"),
+      disk: size(1024, "1 GiB", "disk; not smaller than the image").default("10 GiB"),
+    })
+    .prefault({})
+    .describe("the server that runs queue, controller, DHCP and gateway"),
+  ssh: z
+    .strictObject({
+      port: whole(1, 65_535).default(22).describe("where the master's sshd listens"),
+      allowFrom: z.array(cidr).min(1, text("must name a range, or nobody can log in", "add your own address, such as 203.0.113.7/32")).default(["0.0.0.0/0"]).describe("who may connect; `pulumi up` needs to"),
+      authorizedKeys: z.array(publicKey).default([]).describe("further public keys for root and the user grid; the grid's own key is always there"),
+    })
+    .prefault({})
+    .describe("logging in"),
+  workers: z
+    .strictObject({
+      min: whole(0, 1000).default(1).describe("the group never has fewer"),
+      max: whole(1, 1000).default(3).describe("the group never has more"),
+      vcpus: whole(1, 128).default(1).describe("processor cores of 2000 MHz"),
+      memory: size(256, "256 MiB", "memory").default("1 GiB"),
+      disk: size(1024, "1 GiB", "disk; not smaller than the image").default("5 GiB"),
+    })
+    .prefault({})
+    .describe("the group that grows and shrinks"),
+  scaling: z
+    .strictObject({
+      intervalSeconds: seconds(1, 3600, "pause between two looks at queue and cloud").default(5),
+      growStep: whole(1, 1000).optional().describe("most workers that one decision adds; `workers.max` where left out"),
+      shrinkStep: whole(1, 1000).optional().describe("most workers that one decision takes away; `workers.max` where left out"),
+      cooldownSeconds: seconds(0, 86_400, "no shrinking this long after the group changed its size").default(60),
+      idleSeconds: seconds(0, 86_400, "how long a worker is without a job before it may go").default(300),
+      joinTimeoutSeconds: seconds(30, 86_400, "a worker that has not joined by then is replaced").default(600),
+    })
+    .prefault({})
+    .describe("how demand becomes a size"),
+  alarms: z
+    .strictObject({
+      cpuHigh: alarm("above its threshold the group grows", 50),
+      cpuLow: alarm("below its threshold the group shrinks; a worker with a job stays", 10),
+    })
+    .prefault({})
+    .describe("scaling by average CPU"),
+  firewall: z.array(firewallRule).default([]).describe("ports to open beyond ssh; enforced by nftables in the guests"),
+  condor: z
+    .strictObject({ settings: condorSettings.default({}).describe("further HTCondor settings, for master and workers") })
+    .prefault({})
+    .describe("the batch queue"),
+  timeouts: z
+    .strictObject({
+      masterReadySeconds: seconds(10, 86_400, "how long `up` waits for the master to answer").default(300),
+      workersReadySeconds: seconds(10, 86_400, "how long `up` waits for `workers.min` workers").default(300),
+    })
+    .prefault({})
+    .describe("how long `up` waits before it fails with the console's last lines"),
+  bootstrap: z.enum(["ssh", "none"]).default("ssh").describe("`none` declares the cloud's objects only: no waiting, no login"),
+});
+
+/** The configuration as written. */
+export type GridConfigInput = z.input<typeof gridSchema>;
+/** The configuration with defaults, sizes still text. */
+export type GridConfigText = z.output<typeof gridSchema>;
+
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** `443` or `8000-8010`; undefined where it is none. */
+export function parsePorts(ports: string): PortRange | undefined {
+  const match = /^([1-9]\d{0,4})(?:-([1-9]\d{0,4}))?$/.exec(ports);
+  if (match === null) return undefined;
+  const first = Number(match[1]);
+  const last = Number(match[2] ?? match[1]);
+  return first <= last && last <= 65_535 ? { first, last } : undefined;
+}

@@ -1,0 +1,45 @@
+import { ConfigError, type Problem } from "../errors";
+import { parseSizeMiB } from "../policy/sizes";
+import { crossProblems } from "./cross-checks";
+import type { GridConfig } from "./grid-config";
+import { schemaProblems } from "./problems";
+import { gridSchema, parsePorts, type GridConfigText } from "./grid-schema";
+
+export type { FirewallRule, GridConfig, ImageChoice, ServerSize } from "./grid-config";
+export type { GridConfigInput } from "./grid-schema";
+
+/** The name our own appliance has in a cloud's library. */
+export const defaultImageName = "elastigrid-appliance";
+
+/** All problems of a configuration, with the configuration where there is none. Never throws. */
+export function checkGridConfig(raw: unknown, root = "grid"): { readonly config?: GridConfig; readonly problems: readonly Problem[] } {
+  const given = raw ?? {};
+  const parsed = gridSchema.safeParse(given);
+  const problems = [...(parsed.success ? [] : schemaProblems(parsed.error.issues, given, root)), ...crossProblems(given, root)];
+  return parsed.success && problems.length === 0 ? { config: normalise(parsed.data), problems } : { problems };
+}
+
+/** Checks and completes a grid's configuration; reports every problem at once as a ConfigError. */
+export function parseGridConfig(raw: unknown): GridConfig {
+  const { config, problems } = checkGridConfig(raw);
+  if (config === undefined) throw new ConfigError(problems);
+  return config;
+}
+
+function normalise(c: GridConfigText): GridConfig {
+  const { master, workers, scaling, image, firewall, condor, ...same } = c;
+  const size = (s: { vcpus: number; memory: string; disk: string }) => ({
+    vcpus: s.vcpus,
+    memoryMiB: parseSizeMiB(s.memory)!,
+    diskMiB: parseSizeMiB(s.disk)!,
+  });
+  return {
+    ...same,
+    image: image.uuid !== undefined ? { uuid: image.uuid, kind: image.kind } : { name: image.name ?? defaultImageName, kind: image.kind },
+    master: size(master),
+    workers: { min: workers.min, max: workers.max, ...size(workers) },
+    scaling: { ...scaling, growStep: scaling.growStep ?? workers.max, shrinkStep: scaling.shrinkStep ?? workers.max },
+    firewall: firewall.map(({ ports, ...rule }) => ({ ...rule, ...(ports === undefined ? {} : { ports: parsePorts(ports)! }) })),
+    condor: { settings: Object.fromEntries(Object.entries(condor.settings).map(([k, v]) => [k, String(v)])) },
+  };
+}
