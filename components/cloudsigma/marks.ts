@@ -1,0 +1,74 @@
+import { createHash } from "node:crypto";
+import type { Meta, Ref } from "./wire";
+
+/** Keys in `meta` by which objects are known again; each at most 32 characters, as the service demands. */
+export const MARK = {
+  /** The grid (deployment) that the object belongs to. */
+  grid: "elastigrid-grid",
+  /** Which declared resource it is, with a digest over what cannot be changed in place. */
+  id: "elastigrid-id",
+  /** Grid name and stack, for people. */
+  name: "elastigrid-name",
+  stack: "elastigrid-stack",
+  /** The object's own uuid: a clone copies it and so betrays itself. */
+  self: "elastigrid-self",
+  /** Changes whenever a create run takes the object over, so that a late delete of the former owner spares it. */
+  generation: "elastigrid-generation",
+  /** Uuid of the template: equal to the own uuid on the template, different on its clones. */
+  template: "elastigrid-template",
+  /** The worker pool: the same on the template and all clones, also when the template is made anew. */
+  pool: "elastigrid-pool",
+  /** On a template whose pool is being deleted: nobody may clone it any more. */
+  closing: "elastigrid-closing",
+  /** On a paid VLAN or address that was given back and may be taken again. */
+  free: "elastigrid-free",
+} as const;
+
+export const MARK_PREFIX = "elastigrid-";
+
+/** Which deployment an object belongs to. */
+export interface Marks {
+  readonly gridUid: string;
+  readonly gridName: string;
+  /** `project/stack` */
+  readonly stack: string;
+}
+
+/** Text of a value with sorted keys: the same value always gives the same text. */
+export function stableText(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(stableText).join(",")}]`;
+  if (typeof value === "object" && value !== null)
+    return `{${Object.entries(value)
+      .filter(([, v]) => v !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([k, v]) => `${JSON.stringify(k)}:${stableText(v)}`)
+      .join(",")}}`;
+  return JSON.stringify(value) ?? "null";
+}
+
+export const digest = (value: unknown, digits = 8): string => createHash("sha256").update(stableText(value)).digest("hex").slice(0, digits);
+
+/**
+ * Identity of a declared resource: `grid/logical name#digest`. The digest covers the properties whose change replaces, so
+ * that a replacement is not taken for its predecessor.
+ */
+export const identityOf = (gridUid: string, logicalName: string, replacing: unknown): string => `${gridUid}/${logicalName}#${digest(replacing)}`;
+
+export const markMeta = (marks: Marks, identity: string): Meta => ({
+  [MARK.grid]: marks.gridUid,
+  [MARK.id]: identity,
+  [MARK.name]: marks.gridName,
+  [MARK.stack]: marks.stack,
+});
+
+/** Meta without our marks: what a user put there. */
+export const withoutMarks = (meta: Readonly<Meta> | undefined): Meta =>
+  Object.fromEntries(Object.entries(meta ?? {}).filter(([k]) => !k.startsWith(MARK_PREFIX)));
+
+/** Whether the object's marks are its own, not copied from what it was cloned from. */
+export const isOriginal = (o: { readonly uuid: string; readonly meta?: Readonly<Meta> }): boolean => {
+  const self = o.meta?.[MARK.self];
+  return self === undefined || self === o.uuid;
+};
+
+export const ownedBy = (o: { readonly owner?: Ref | null }, profileUuid: string): boolean => o.owner?.uuid === profileUuid;
