@@ -1,0 +1,54 @@
+import type { AlarmRule } from "../config/controller-config";
+
+/** One look at the group's CPU: the average over its joined workers. */
+export interface CpuSample {
+  readonly atMs: number;
+  /** Missing when no worker told its use, or the queue did not answer. */
+  readonly averagePercent?: number;
+}
+
+export interface AlarmVerdict {
+  readonly state: "ok" | "alarm" | "insufficient data";
+  /** Average over the newest period. */
+  readonly averagePercent?: number;
+  /** The alarm asks for one worker more (high) or less (low), now. */
+  readonly wants: boolean;
+  readonly why: string;
+}
+
+/**
+ * Judges an alarm as Aodh does: the average of each of the last `evaluationPeriods` periods must be on the wrong side of
+ * the threshold. A period that was not watched well enough is insufficient data, and that is no reason to act. After the
+ * alarm has acted it keeps quiet for its own cooldown.
+ */
+export function evaluateAlarm(side: "high" | "low", rule: AlarmRule, samples: readonly CpuSample[], nowMs: number, lastActedMs?: number): AlarmVerdict {
+  if (!rule.enabled) return { state: "ok", wants: false, why: "switched off" };
+  const periodMs = rule.periodSeconds * 1000;
+  const watchedFrom = samples[0]?.atMs;
+  const averages: number[] = [];
+  for (let i = 0; i < rule.evaluationPeriods; i += 1) {
+    const to = nowMs - i * periodMs, from = to - periodMs;
+    if (watchedFrom === undefined || watchedFrom > from) return lacking(averages[0], `watched for less than ${rule.evaluationPeriods * rule.periodSeconds} s`);
+    const seen = samples.filter((s) => s.atMs > from && s.atMs <= to);
+    const values = seen.flatMap((s) => (s.averagePercent === undefined ? [] : [s.averagePercent]));
+    if (values.length === 0 || values.length * 2 < seen.length) return lacking(averages[0], "too few measurements of the workers' CPU");
+    averages.push(values.reduce((a, b) => a + b, 0) / values.length);
+  }
+  const newest = averages[0];
+  const breached = averages.every((a) => (side === "high" ? a > rule.thresholdPercent : a < rule.thresholdPercent));
+  const measured = `average CPU ${Math.round(newest ?? 0)} % (${side === "high" ? "above" : "below"} ${rule.thresholdPercent} % is an alarm)`;
+  if (!breached) return { state: "ok", averagePercent: newest, wants: false, why: measured };
+  const quietUntil = lastActedMs === undefined ? 0 : lastActedMs + rule.cooldownSeconds * 1000;
+  if (nowMs < quietUntil) return { state: "alarm", averagePercent: newest, wants: false, why: `${measured}; cooling down for ${Math.ceil((quietUntil - nowMs) / 1000)} s` };
+  return { state: "alarm", averagePercent: newest, wants: true, why: measured };
+}
+
+const lacking = (averagePercent: number | undefined, why: string): AlarmVerdict => ({ state: "insufficient data", averagePercent, wants: false, why });
+
+/** Adds a sample and forgets those that no rule looks at any more (one older than the window stays: it shows since when we watch). */
+export function remember(samples: readonly CpuSample[], sample: CpuSample, windowSeconds: number): readonly CpuSample[] {
+  const from = sample.atMs - windowSeconds * 1000;
+  const firstInside = samples.findIndex((s) => s.atMs > from);
+  const kept = firstInside < 0 ? samples.slice(-1) : samples.slice(Math.max(0, firstInside - 1));
+  return [...kept, sample];
+}

@@ -1,0 +1,107 @@
+/**
+ * What `GET /status` answers: everything a screen, a demo or a monitor needs about the grid at this moment. Fields are
+ * only ever added. Times are ISO 8601 in UTC.
+ */
+export interface GridStatus {
+  readonly version: 1;
+  readonly gridName: string;
+  /** When this answer was put together. */
+  readonly at: string;
+  readonly startedAt: string;
+  /** The last completed look at queue and cloud; missing before the first. */
+  readonly lastPassAt?: string;
+  readonly lastPassMs?: number;
+  readonly passes: number;
+  readonly intervalSeconds: number;
+  /** Why the last pass failed as a whole; missing when it did not. */
+  readonly passError?: string;
+  readonly mode: "auto" | "manual" | "paused";
+  readonly size: SizeStatus;
+  /** Whether the cloud answered, and if not, why. */
+  readonly pool: SourceStatus & { readonly closing?: string };
+  /** Whether HTCondor answered, and if not, why. */
+  readonly htcondor: SourceStatus;
+  /** As last seen: check `pool.known` and `htcondor.known` before trusting it. */
+  readonly workers: readonly WorkerStatus[];
+  /** Missing until HTCondor answered once. */
+  readonly queue?: QueueStatus;
+  readonly alarms: readonly AlarmStatus[];
+  /** Creating is held back until then, because workers did not join or the cloud refused. */
+  readonly createBlocked?: { readonly until: string; readonly why: string };
+  /** The newest entries of the journal, oldest first. `what` is "hold" where nothing is done. */
+  readonly decisions: readonly DecisionStatus[];
+}
+
+export interface SourceStatus {
+  readonly known: boolean;
+  readonly reason?: string;
+  /** When it last answered. */
+  readonly lastKnownAt?: string;
+}
+
+export interface SizeStatus {
+  /** In force now, overrides included. */
+  readonly min: number;
+  readonly max: number;
+  /** Set by the operator; missing in automatic mode. */
+  readonly manual?: number;
+  readonly configuredMin: number;
+  readonly configuredMax: number;
+  /** Servers of the group in the cloud, whatever they do. */
+  readonly have: number;
+  /** Workers in the pool that take jobs. */
+  readonly ready: number;
+}
+
+/**
+ * booting: the server is being made or starts; joining: it runs, but the pool does not know it yet; idle; busy; draining:
+ * takes no new job, its jobs run to their end; drained: nothing runs, may go; removing: being stopped and deleted; lost: it
+ * was in the pool and is not any more.
+ */
+export type WorkerPhase = "booting" | "joining" | "idle" | "busy" | "draining" | "drained" | "removing" | "lost";
+
+export interface WorkerStatus {
+  /** Name in the pool, such as `w-1a2b3c4d`. */
+  readonly name: string;
+  readonly serverUuid: string;
+  readonly serverName: string;
+  readonly serverStatus: string;
+  readonly phase: WorkerPhase;
+  readonly phaseSince: string;
+  readonly phaseSeconds: number;
+  readonly cpuPercent?: number;
+  readonly jobs: number;
+  /** Since when this controller has known the server. */
+  readonly ageSeconds: number;
+  /** Why it is in this phase, or what it waits for. */
+  readonly why: string;
+}
+
+export interface QueueStatus {
+  /** Jobs that could run on a worker of this group. */
+  readonly waiting: number;
+  readonly running: number;
+  readonly held: number;
+  /** Jobs that no worker of this group can ever take; not counted as waiting. */
+  readonly unmatchable: number;
+  readonly unmatchableWhy?: string;
+  /** Jobs that have left the queue since the controller's start, as far as its looks at the queue show. */
+  readonly done: number;
+}
+
+export interface AlarmStatus {
+  readonly name: "cpu-high" | "cpu-low";
+  readonly enabled: boolean;
+  readonly state: "ok" | "alarm" | "insufficient data";
+  readonly averagePercent?: number;
+  readonly thresholdPercent: number;
+  readonly why: string;
+}
+
+export interface DecisionStatus {
+  readonly seq: number;
+  readonly at: string;
+  readonly what: string;
+  readonly why: string;
+  readonly worker?: string;
+}
