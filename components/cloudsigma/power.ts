@@ -142,7 +142,7 @@ export async function waitGone(client: Client, kind: "servers" | "drives", uuid:
 export async function removeServer(client: Client, uuid: string, o: PowerOptions & { readonly drives?: boolean; readonly graceMs?: number } = {}): Promise<void> {
   const seen = await client.find("servers", uuid, sig(o));
   if (seen === undefined) return;
-  // cdroms may be shared with others: only the disks are this server's own
+  // library cdroms answer as drives too; removeDrive leaves them alone
   const disks = o.drives ? seen.drives.map((d) => d.drive.uuid) : [];
   for (let round = 0; ; round++) {
     if ((await shutdownServer(client, uuid, o.graceMs ?? 0, o)) === undefined) break;
