@@ -1,4 +1,3 @@
-import { isCloudError } from "../components/errors";
 import { REASON_SCALE_IN, type Decision } from "../components/policy/scaling";
 import type { Memory, Merged } from "./memory";
 import type { Gate, Journal, Pool, Queue } from "./ports";
@@ -38,7 +37,10 @@ async function grow(d: Extract<Decision, { do: "grow" }>, memory: Memory, h: Han
   h.journal.write("grow", `+${d.count}: ${d.why}`);
   const result = await h.pool.grow(names);
   const nowMs = h.nowMs();
-  for (const { id, name } of result.created) memory.recentCreates.set(id, { name, atMs: nowMs });
+  for (const { id, name } of result.created) {
+    memory.recentCreates.set(id, { name, atMs: nowMs });
+    h.gate.created(id);
+  }
   if (result.created.length > 0) memory.lastResizeMs = nowMs;
   if (d.byAlarm) memory.highActedMs = nowMs;
   if (memory.joinFailures >= BREAKS_AFTER && result.created.length > 0) {
@@ -57,10 +59,8 @@ async function grow(d: Extract<Decision, { do: "grow" }>, memory: Memory, h: Han
 
 async function start(w: Merged, why: string, h: Hands): Promise<boolean> {
   try {
-    await h.pool.start(w.id);
-    h.journal.write("start", why, w.name);
+    if (await h.pool.start(w.id)) h.journal.write("start", why, w.name);
   } catch (e) {
-    if (isCloudError(e, "wrong-state") || isCloudError(e, "not-found")) return true; // it moved on by itself: the next look shows where to
     h.journal.write("start-failed", message(e), w.name);
   }
   return true;

@@ -47,7 +47,8 @@ export interface Pool {
   observe(): Promise<Observed<PoolView>>;
   /** Makes that many workers and starts them (as far as the cloud lets it: a stopped one is started later). */
   grow(names: readonly string[]): Promise<GrowResult>;
-  start(id: string): Promise<void>;
+  /** Starts a stopped one; false when there was nothing to start yet or any more. */
+  start(id: string): Promise<boolean>;
   /** Takes the next step of stopping and deleting a server with its disks, and says which. Verifies "gone" for both. */
   remove(id: string): Promise<RemovalStep>;
   /** The last lines of the server's console, where the cloud offers them. */
@@ -112,6 +113,8 @@ export interface Queue {
 
 /** Who may still be let into the pool. */
 export interface Gate {
+  /** This server was made just now: nobody has asked for it yet. */
+  created(id: string): void;
   /** Whether the server has been given a token, and so may join at any moment. Unknown counts as yes. */
   admitted(id: string): boolean;
   /** Gives it no token from now on. False when it already has one. */

@@ -23,7 +23,7 @@ export interface GridStatus {
   readonly htcondor: SourceStatus;
   /** As last seen: check `pool.known` and `htcondor.known` before trusting it. */
   readonly workers: readonly WorkerStatus[];
-  /** Missing until HTCondor answered once. */
+  /** Missing while HTCondor does not answer. */
   readonly queue?: QueueStatus;
   readonly alarms: readonly AlarmStatus[];
   /** Creating is held back until then, because workers did not join or the cloud refused. */

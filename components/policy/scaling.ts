@@ -195,10 +195,10 @@ function resize(i: DecisionInput, limits: Limits, staying: readonly WorkerView[]
   const { demand } = i;
   if (limits.size !== undefined) {
     if (have < limits.size) return increase(i, limits, limits.size - have, `the operator set the size to ${limits.size}, ${have} ${does(have, "is", "are")} there`);
-    if (have > limits.size) return surplus(i, staying, have - limits.size, `the operator set the size to ${limits.size}`);
+    if (have > limits.size) return surplus(staying, have - limits.size, `the operator set the size to ${limits.size}`);
     return [hold(`the size is ${limits.size}, as the operator set it`)];
   }
-  if (have > limits.max) return surplus(i, staying, have - limits.max, `the maximum is ${limits.max}`);
+  if (have > limits.max) return surplus(staying, have - limits.max, `the maximum is ${limits.max}`);
   if (have < limits.min) return increase(i, limits, Math.max(limits.min - have, Math.min(demand.newWorkers, limits.max - have)), `below the minimum of ${limits.min}`);
   if (demand.newWorkers > 0) {
     const jobs = `${count(demand.placeable, "job")} ${does(demand.placeable, "waits", "wait")}`;
@@ -238,7 +238,7 @@ function grow(i: DecisionInput, wanted: number, room: number, why: string, byAla
  * Too many by the operator's word: first those that do not work yet, then idle ones, then those whose oldest job began last.
  * A worker that may join at any moment is waited for: it will be idle then. Jobs run to their end.
  */
-function surplus(i: DecisionInput, staying: readonly WorkerView[], over: number, why: string): readonly Decision[] {
+function surplus(staying: readonly WorkerView[], over: number, why: string): readonly Decision[] {
   const out: Decision[] = [];
   let left = over;
   const take = (workers: readonly WorkerView[], decision: (w: WorkerView) => Decision | undefined): void => {

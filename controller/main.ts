@@ -1,0 +1,141 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { makeClient } from "../components/cloudsigma/client";
+import type { ControllerConfig } from "../components/config/controller-config";
+import { CloudsigmaPool } from "./adapters/cloudsigma-pool";
+import { HtcondorQueue } from "./adapters/htcondor-queue";
+import { message } from "./act";
+import { describeStatus } from "./describe";
+import { Enrolment } from "./enrolment";
+import { AdmissionGate } from "./gate";
+import { FileJournal } from "./journal";
+import { Controller } from "./loop";
+import { OverrideStore } from "./override";
+import { masterPaths, type MasterPaths } from "./paths";
+import type { Clock, Pool } from "./ports";
+import { runCommand } from "./run-command";
+import { serve, type ApiHandlers } from "./server";
+
+const clock: Clock = { nowMs: () => Date.now() };
+const SCRAMBLE = [0xde, 0xad, 0xbe, 0xef];
+const SOON_MS = 1_000;
+const LISTEN_AGAIN_MS = 5_000;
+
+/** The pool key as text: the file is scrambled by an operation that undoes itself. */
+const unscramble = (file: Buffer): string => Buffer.from(file.map((byte, i) => byte ^ SCRAMBLE[i % SCRAMBLE.length]!)).toString("utf8");
+
+function readJson<T>(path: string, what: string): T {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as T;
+  } catch (e) {
+    throw new Error(`${what} (${path}) cannot be read: ${message(e)}; run \`pulumi up\`, which writes it`);
+  }
+}
+
+function makePool(config: ControllerConfig, credentials: Readonly<Record<string, string>>): Pool {
+  const { endpoint, templateUuid } = config.cloud;
+  const { username, password, token } = credentials;
+  // The loop comes back by itself: better a quick "unknown" than a pass that hangs in repetitions.
+  const client = makeClient({ endpoint, username, password, token, userAgent: "elastigrid-controller", allowHttp: true, retry: { attempts: 2, timeoutMs: 20_000 } });
+  return new CloudsigmaPool({ client, templateUuid });
+}
+
+/** Runs until it is told to stop. Everything it needs to know is in the files that `pulumi up` brought, in the cloud and in the queue. */
+export async function runController(paths: MasterPaths = masterPaths()): Promise<void> {
+  const config = readJson<ControllerConfig>(paths.config, "the controller's configuration");
+  const pool = makePool(config, readJson(paths.credentials, "the cloud's credentials"));
+  const journal = new FileJournal(paths.journal, clock, (line) => console.log(line));
+  const override = new OverrideStore(paths.override, config.workers, (what, why) => journal.write(what, why));
+  const gate = new AdmissionGate();
+  const queue = new HtcondorQueue({ run: runCommand });
+  const controller = new Controller({ pool, queue, gate, journal, clock, config, override, randomSuffix: () => randomBytes(3).toString("hex") });
+  const pace = new Pace();
+  const handlers = makeHandlers(controller, config, override, journal, pool, () => pace.hurry());
+  const server = await serve(handlers, paths.socket);
+  const enrolment = new Enrolment({ config: config.enrolment, poolDomain: config.poolDomain, poolKey: unscramble(readFileSync(paths.poolKey)), pool, gate, journal, clock, run: runCommand });
+  journal.write("started", `watching ${config.gridName}: ${config.workers.min} to ${config.workers.max} workers, a look every ${config.scaling.intervalSeconds} s`);
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => pace.stop());
+  const listening = keepListening(enrolment, journal, pace);
+  while (!pace.stopped) {
+    const soon = await controller.pass();
+    await pace.pause(soon ? Math.min(SOON_MS, config.scaling.intervalSeconds * 1000) : config.scaling.intervalSeconds * 1000);
+  }
+  await listening;
+  enrolment.close();
+  server.closeAllConnections();
+  server.close();
+}
+
+/** The private address may appear after us. */
+async function keepListening(enrolment: Enrolment, journal: FileJournal, pace: Pace): Promise<void> {
+  for (let said = false; !pace.stopped; said = true) {
+    try {
+      return await enrolment.listen();
+    } catch (e) {
+      if (!said) journal.write("enrol-failed", `cannot listen for workers yet: ${message(e)}`);
+      await new Promise((r) => setTimeout(r, LISTEN_AGAIN_MS).unref());
+    }
+  }
+}
+
+/** The pause between two passes, which an order of the operator cuts short. */
+class Pace {
+  stopped = false;
+  private wake: (() => void) | undefined;
+  private hurried = false;
+
+  hurry(): void {
+    this.hurried = true;
+    this.wake?.();
+  }
+  stop(): void {
+    this.stopped = true;
+    this.wake?.();
+  }
+  async pause(ms: number): Promise<void> {
+    if (!this.hurried && !this.stopped) await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.wake = () => { clearTimeout(timer); resolve(); };
+    });
+    this.hurried = false;
+    this.wake = undefined;
+  }
+}
+
+function makeHandlers(controller: Controller, config: ControllerConfig, override: OverrideStore, journal: FileJournal, pool: Pool, hurry: () => void): ApiHandlers {
+  const find = (name: string): { id: string; name: string } | string => {
+    const all = controller.latest?.workers ?? [];
+    const hits = all.filter((w) => w.name === name || w.id === name || w.member.name === name || w.machineName === name);
+    if (hits.length === 1) return hits[0]!;
+    return `no worker ${name}${all.length > 0 ? `; there are ${all.map((w) => w.name).join(", ")}` : "; there are none"}`;
+  };
+  const then = (problem: string | undefined): string | undefined => {
+    if (problem === undefined) hurry();
+    return problem;
+  };
+  return {
+    status: () => describeStatus(controller, config, override.get(), journal, clock.nowMs()),
+    jobs: () => {
+      const queue = controller.latest?.look.queue;
+      return queue === undefined ? { known: false, reason: "not looked at yet" } : queue.known ? { known: true, jobs: queue.value.jobs } : queue;
+    },
+    journal: (count, after) => journal.tail(1_000).filter((e) => after === undefined || e.seq > after).slice(-count),
+    console: async (name) => {
+      const w = find(name);
+      if (typeof w === "string") return { problem: w };
+      if (pool.consoleTail === undefined) return { problem: "this cloud's API shows no console output" };
+      return { text: await pool.consoleTail(w.id) };
+    },
+    scale: (order) => then(override.scale(order)),
+    drain: (name, now) => {
+      const w = find(name);
+      if (typeof w === "string") return w;
+      override.drain(w.id, now, w.name);
+      return then(undefined);
+    },
+    pause: (paused) => {
+      override.pause(paused);
+      hurry();
+    },
+  };
+}
