@@ -1,0 +1,157 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { readFileSync, readdirSync } from "node:fs";
+import { openConsole, type Console } from "./console";
+import { guestInitScript, guestOuterScript } from "./guest-init";
+import type { FabricNetwork } from "./network";
+import type { GuestSpec } from "./protocol";
+
+/** What systemd takes for the power button of a container: SIGRTMIN+4. */
+const SIG_POWER = 38;
+const START_TIMEOUT_MS = 30_000;
+const END_TIMEOUT_MS = 20_000;
+
+interface Guest {
+  readonly spec: GuestSpec;
+  readonly console: Console;
+  child?: ChildProcess;
+  pid?: number;
+  cards: string[];
+  unplugged: boolean;
+  booted: boolean;
+  readonly ended: Promise<void>;
+  markEnded(): void;
+}
+
+/** The running computers of a fabric: starts, switches off, and says when one ended. */
+export class Guests {
+  private readonly all = new Map<string, Guest>();
+
+  constructor(
+    private readonly network: FabricNetwork,
+    private readonly toolTree: string,
+    private readonly onExit: (uuid: string, reason?: string) => void,
+  ) {}
+
+  running(): string[] {
+    return [...this.all.keys()];
+  }
+
+  async boot(spec: GuestSpec): Promise<void> {
+    if (this.all.has(spec.uuid)) return;
+    let markEnded = (): void => undefined;
+    const ended = new Promise<void>((r) => (markEnded = r));
+    const guest: Guest = {
+      spec, cards: [], unplugged: false, booted: false, ended, markEnded,
+      console: await openConsole(this.toolTree, spec.consoleLog),
+    };
+    this.all.set(spec.uuid, guest);
+    await this.start(guest);
+  }
+
+  private async start(guest: Guest): Promise<void> {
+    const { spec } = guest;
+    const child = spawn("sh", ["-c", guestOuterScript, "guest", ...spec.cgroups], {
+      stdio: ["pipe", "pipe", "pipe"],
+      env: {
+        PATH: "/usr/sbin:/usr/bin:/sbin:/bin", GUEST_INIT: guestInitScript, UUID: spec.uuid, HOST_NAME: spec.hostName, TREE: spec.tree,
+        DRIVE: spec.drive, RUN_DIR: spec.runDir, CONSOLE: guest.console.device,
+      },
+    });
+    guest.child = child;
+    guest.booted = false;
+    let stderr = "";
+    const initRuns = new Promise<void>((resolve) => child.stdout?.once("data", () => resolve()));
+    child.stderr?.on("data", (d: Buffer) => (stderr += d.toString()));
+    child.stdin?.on("error", () => undefined); // the guest's exit says what went wrong
+    const failed = new Promise<never>((_, reject) => {
+      child.on("error", (e) => reject(new Error(`cannot start a guest: ${e.message}`)));
+      child.on("exit", (code, signal) => {
+        if (!guest.booted) reject(new Error(`the guest ended while it was being set up (${code ?? signal}): ${stderr.trim() || "no message"}`));
+        void this.ended(guest, signal, stderr);
+      });
+    });
+    failed.catch(() => undefined); // also raced below; without a listener Node would end the fabric
+    const launch = async (): Promise<void> => {
+      guest.pid = await childOf(child.pid as number);
+      guest.cards = await this.network.plug(guest.pid, spec.nics);
+      child.stdin?.end("go\n");
+      await initRuns;
+    };
+    try {
+      await Promise.race([launch(), failed, timeout(START_TIMEOUT_MS, () => `the guest was not set up within ${START_TIMEOUT_MS / 1000} s: ${stderr.trim()}`)]);
+      guest.booted = true;
+    } catch (e) {
+      child.kill("SIGKILL");
+      await guest.ended;
+      throw e;
+    }
+  }
+
+  /** Once per start: after a reboot of its own the guest starts again, otherwise it is off. */
+  private async ended(guest: Guest, signal: NodeJS.Signals | null, stderr: string): Promise<void> {
+    await this.network.remove(guest.cards, guest.spec.nics).catch((e: Error) => (stderr += e.message));
+    guest.cards = [];
+    if (guest.booted && signal === "SIGHUP" && !guest.unplugged) {
+      try {
+        return await this.start(guest);
+      } catch (e) {
+        return this.finish(guest, `reboot failed: ${(e as Error).message}`);
+      }
+    }
+    // A guest that powers off ends with SIGINT; unplugged ones were asked to.
+    const expected = signal === "SIGINT" || guest.unplugged;
+    this.finish(guest, expected ? undefined : `its first process ended with ${signal ?? "an exit"} ${stderr.trim()}`.trim());
+  }
+
+  private finish(guest: Guest, reason?: string): void {
+    if (!this.all.delete(guest.spec.uuid)) return;
+    guest.console.close();
+    guest.markEnded();
+    this.onExit(guest.spec.uuid, reason);
+  }
+
+  power(uuid: string): void {
+    const pid = this.all.get(uuid)?.pid;
+    if (pid !== undefined) signalPid(pid, SIG_POWER);
+  }
+
+  async unplug(uuid: string): Promise<void> {
+    const guest = this.all.get(uuid);
+    if (guest === undefined) return;
+    guest.unplugged = true;
+    await this.network.cut(guest.cards);
+    // Its first process takes all others with it; until that exists, its maker does.
+    if (guest.pid !== undefined) signalPid(guest.pid, "SIGKILL");
+    else guest.child?.kill("SIGKILL");
+    await Promise.race([guest.ended, timeout(END_TIMEOUT_MS, () => `server ${uuid} still runs ${END_TIMEOUT_MS / 1000} s after the plug was pulled`)]);
+  }
+}
+
+function signalPid(pid: number, signal: number | NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (e) {
+    if ((e as NodeJS.ErrnoException).code !== "ESRCH") throw e; // ended meanwhile: what was wanted, or soon reported
+  }
+}
+
+const timeout = (ms: number, message: () => string): Promise<never> =>
+  new Promise((_, reject) => setTimeout(() => reject(new Error(message())), ms).unref());
+
+/** The first process inside the namespaces that process `outer` made. */
+async function childOf(outer: number): Promise<number> {
+  for (;;) {
+    for (const name of readdirSync("/proc")) {
+      if (!/^\d+$/.test(name)) continue;
+      try {
+        const stat = readFileSync(`/proc/${name}/stat`, "utf8");
+        const parent = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1];
+        if (Number(parent) === outer) return Number(name);
+      } catch (e) {
+        const code = (e as NodeJS.ErrnoException).code;
+        if (code !== "ENOENT" && code !== "ESRCH") throw e; // ended while we looked
+      }
+    }
+    await new Promise((r) => setTimeout(r, 5)); // bounded by the caller's limit, which ends `outer`
+  }
+}
