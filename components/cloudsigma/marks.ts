@@ -20,6 +20,8 @@ export const MARK = {
   pool: "elastigrid-pool",
   /** On a template whose pool is being deleted: nobody may clone it any more. */
   closing: "elastigrid-closing",
+  /** On a server that is stopped only for a change of its drive: to be started again, also after an interruption. */
+  restart: "elastigrid-restart",
   /** On a paid VLAN or address that was given back and may be taken again. */
   free: "elastigrid-free",
 } as const;
@@ -68,7 +70,7 @@ export const withoutMarks = (meta: Readonly<Meta> | undefined): Meta =>
 /** Whether the object's marks are its own, not copied from what it was cloned from. */
 export const isOriginal = (o: { readonly uuid: string; readonly meta?: Readonly<Meta> }): boolean => {
   const self = o.meta?.[MARK.self];
-  return self === undefined || self === o.uuid;
+  return self === undefined || self === "" || self === o.uuid;
 };
 
 export const ownedBy = (o: { readonly owner?: Ref | null }, profileUuid: string): boolean => o.owner?.uuid === profileUuid;
