@@ -80,6 +80,11 @@ export const appliance: Recipe = {
         "UseNTP=no",
       ),
     },
+    {
+      // Network files that user data writes are there when the network starts: no reload, no second address.
+      path: "/etc/systemd/system/systemd-networkd.service.d/90-elastigrid.conf",
+      text: lines("[Unit]", "After=cloud-init-network.service"),
+    },
     // Without a resolver that answers, HTCondor stalls for 10 s per new worker; empty means: ask nobody.
     { path: "/etc/resolv.conf", text: "" },
     { path: "/etc/fstab", text: "" },
@@ -99,6 +104,8 @@ export const appliance: Recipe = {
     "/etc/ssh/ssh_host_ecdsa_key", "/etc/ssh/ssh_host_ecdsa_key.pub", "/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_ed25519_key.pub",
     "/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_rsa_key.pub", "/etc/condor/passwords.d", "/etc/condor/tokens.d",
     "/var/lib/dbus/machine-id", "/var/lib/systemd/random-seed",
+    // Started by D-Bus when somebody asks (systemctl poweroff does), not at every boot.
+    "/usr/lib/systemd/system/multi-user.target.wants/systemd-logind.service",
   ],
   disabledUnits: ["condor.service", "dnsmasq.service", "nftables.service"],
   enabledUnits: ["systemd-networkd.service", "ssh.service"],
@@ -108,7 +115,7 @@ export const appliance: Recipe = {
     "systemd-pstore.service", "remote-fs.target", "systemd-networkd-persistent-storage.service", "e2scrub_reap.service",
     "systemd-journal-catalog-update.service", "systemd-update-done.service", "ldconfig.service", "systemd-hwdb-update.service",
     "dev-hugepages.mount", "dev-mqueue.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount", "sys-kernel-config.mount",
-    "sys-fs-fuse-connections.mount", "systemd-logind.service", "systemd-firstboot.service", "sshd-keygen.service",
+    "sys-fs-fuse-connections.mount", "systemd-firstboot.service", "sshd-keygen.service",
     "modprobe@configfs.service", "modprobe@drm.service", "modprobe@efi_pstore.service", "modprobe@fuse.service", "modprobe@dm_mod.service",
     "modprobe@loop.service", "systemd-modules-load.service", "systemd-binfmt.service",
   ],

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, rmSync } from "node:fs";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { RELAY_SOCKET } from "./protocol";
 
@@ -81,6 +81,8 @@ export function serveRelay(folder: SocketFolder): Promise<Server> {
 
 export const listen = (server: Server, where: { path: string } | { host: string; port: number }): Promise<Server> =>
   new Promise((resolve, reject) => {
+    // The lock on the state folder is ours: a socket that is there already belongs to a run that was killed.
+    if ("path" in where) rmSync(where.path, { force: true });
     server.once("error", reject);
     server.listen(where, () => {
       server.off("error", reject);
