@@ -1,0 +1,67 @@
+import { createHash } from "node:crypto";
+import { readFileSync, readdirSync } from "node:fs";
+import { join, relative } from "node:path";
+import { engineVersions, isAtLeast } from "./engine-versions";
+import { findOnPath, packageRoot } from "./paths";
+import type { Problem } from "./problem";
+import { mustRun } from "./process";
+import type { Teller } from "./steps";
+
+/** Go modules: `engine` pins the engine, `providers` holds this project's language host and plugins. */
+export const goSources = (module: "engine" | "providers"): string => join(packageRoot, "tools", "engine", module);
+
+/** What a build depends on: any change of a source or of its pinned modules makes another one. Tests do not count. */
+export function sourceHash(folder: string, ...more: readonly string[]): string {
+  const hash = createHash("sha256");
+  for (const file of goFiles(folder)) hash.update(`${relative(folder, file)}\0`).update(readFileSync(file));
+  for (const text of more) hash.update(`\0${text}`);
+  return hash.digest("hex").slice(0, 12);
+}
+
+function goFiles(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return entry.name === "testsshd" ? [] : goFiles(path);
+      return /(\.go|go\.mod|go\.sum)$/.test(entry.name) && !entry.name.endsWith("_test.go") ? [path] : [];
+    });
+}
+
+/** An older `go` cannot even fetch the one that the modules ask for. */
+const OLDEST_GO = "1.21.0";
+
+/** Why nothing can be built from Go modules; undefined when it can. */
+export async function goProblem(): Promise<Problem | undefined> {
+  const fix = `install Go ${engineVersions.go} or newer and run again (see go.dev/doc/install), or put pulumi ${engineVersions.oldestOnPath} or newer on PATH`;
+  if (findOnPath("go") === undefined) return { what: "go is missing, and Pulumi's own installer cannot be reached, so the engine has to be built", fix };
+  const version = await mustRun("go", ["env", "GOVERSION"], { timeoutMs: 30_000 });
+  return isAtLeast(version, OLDEST_GO) ? undefined : { what: `${version.trim()} is too old to build the engine`, fix };
+}
+
+/** About 4 minutes on two idle cores from an empty Go cache, half a minute from a full one. */
+export async function buildEngine(target: string, tell: Teller): Promise<void> {
+  const stamp = `-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${engineVersions.engine}`;
+  await goBuild("engine", ["-ldflags", `-s -w ${stamp}`, "-o", join(target, "pulumi"), "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"], tell);
+}
+
+export async function buildLanguageHost(target: string, tell: Teller): Promise<void> {
+  await goBuild("providers", ["-ldflags", "-s -w", "-o", join(target, "pulumi-language-nodejs"), "./pulumi-language-nodejs"], tell);
+}
+
+export async function buildPlugin(name: string, target: string, tell: Teller): Promise<string> {
+  const file = join(target, `pulumi-resource-${name}`);
+  await goBuild("providers", ["-ldflags", "-s -w", "-o", file, `./pulumi-resource-${name}`], tell);
+  return file;
+}
+
+// No -trimpath: it has cache entries of its own, so a build with it starts from nothing.
+async function goBuild(module: "engine" | "providers", args: readonly string[], tell: Teller): Promise<void> {
+  let modules = 0, packages = 0;
+  const onLine = (line: string): void => {
+    if (line.startsWith("go: downloading")) modules += 1;
+    else packages += 1;
+    tell.note(packages === 0 ? `${modules} modules downloaded` : `${packages} packages compiled`);
+  };
+  await mustRun("go", ["build", "-v", ...args], { cwd: goSources(module), env: { ...process.env, GOWORK: "off" }, onLine, timeoutMs: 45 * 60_000 });
+}

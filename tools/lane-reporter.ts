@@ -1,0 +1,19 @@
+import { writeFileSync } from "node:fs";
+import Mocha from "mocha";
+import type { LaneCounts } from "./lanes";
+
+/** mocha's ordinary live report, and the counts in the file that ELASTIGRID_LANE_COUNTS names. */
+class LaneReporter extends Mocha.reporters.Spec {
+  constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
+    super(runner, options);
+    const file = process.env["ELASTIGRID_LANE_COUNTS"];
+    let failed = 0; // hooks that fail count too: mocha's own statistics leave out what they kept from running
+    runner.on("fail", () => (failed += 1));
+    runner.once("end", () => {
+      const counts: LaneCounts = { passed: this.stats.passes, failed, skipped: this.stats.pending };
+      if (file !== undefined) writeFileSync(file, JSON.stringify(counts));
+    });
+  }
+}
+
+export = LaneReporter;

@@ -1,0 +1,147 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findOnPath, packageRoot } from "./paths";
+import { problemLine } from "./problem";
+import type { Readiness } from "./setup";
+
+export const allLanes = ["unit", "engine", "grid", "chaos"] as const;
+export type LaneName = (typeof allLanes)[number];
+
+/** What one lane came to, written for the lane runner when all its tests have ended. */
+export interface LaneCounts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+interface LaneResult extends LaneCounts {
+  readonly interrupted?: boolean;
+}
+
+interface Lane {
+  readonly isReal: string;
+  readonly needsEngine: boolean;
+  readonly needsHosts: boolean;
+  /** For one test. */
+  readonly timeoutSeconds: number;
+  /** For the whole lane: a hang ends loudly. */
+  readonly limitSeconds: number;
+}
+
+const lanes: Record<LaneName, Lane> = {
+  unit: { isReal: "pure functions, and components under mocks", needsEngine: false, needsHosts: false, timeoutSeconds: 20, limitSeconds: 600 },
+  engine: { isReal: "the Pulumi engine and plugins, local-cloud without hosts", needsEngine: true, needsHosts: false, timeoutSeconds: 600, limitSeconds: 1_500 },
+  grid: { isReal: "the same, servers that boot, HTCondor, jobs", needsEngine: true, needsHosts: true, timeoutSeconds: 600, limitSeconds: 1_800 },
+  chaos: { isReal: "faults at every call", needsEngine: true, needsHosts: true, timeoutSeconds: 600, limitSeconds: 1_800 },
+};
+
+/** How long a lane may go on after its last test; more means that a test left something running. */
+const LINGER_SECONDS = 30;
+
+/** Runs the lanes one after another; the last line on stdout counts all. The exit code. */
+export async function runLanes(names: readonly LaneName[], ready: Readiness): Promise<number> {
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  for (const name of names) {
+    const why = skipReason(name, ready) ?? (specs(name).length === 0 ? `no spec files in test/${name}` : undefined);
+    process.stdout.write(`\n== lane ${name}: ${lanes[name].isReal}\n`);
+    if (why !== undefined) process.stdout.write(`   skipped: ${why}\n`);
+    const counts: LaneResult = why === undefined ? await runLane(name) : { passed: 0, failed: 0, skipped: 1 };
+    total.passed += counts.passed;
+    total.failed += counts.failed;
+    total.skipped += counts.skipped;
+    if (counts.interrupted === true) break;
+  }
+  const { code, line, note } = verdict(total);
+  if (note !== undefined) process.stdout.write(`\n${note}\n`);
+  process.stdout.write(`\n${line}\n`);
+  return code;
+}
+
+/** A run in which nothing ran proves nothing, so it fails. */
+export function verdict(total: LaneCounts): { code: number; line: string; note?: string } {
+  const line = `${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`;
+  if (total.passed + total.failed === 0) return { code: 1, line, note: "no test ran" };
+  return { code: total.failed === 0 ? 0 : 1, line };
+}
+
+/** One line with every reason why a lane cannot run here; undefined when it can. */
+export function skipReason(name: LaneName, ready: Readiness): string | undefined {
+  const lane = lanes[name];
+  const problems = [...(lane.needsEngine ? ready.engine.problems : []), ...(lane.needsHosts ? ready.hosts.problems : [])];
+  return problems.length === 0 ? undefined : problems.map((p) => problemLine(p).replace(/\s*\n\s*/g, " | ")).join("; ");
+}
+
+function specs(name: LaneName): string[] {
+  const folder = join(packageRoot, "dist", "test", name);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((f) => f.endsWith(".spec.js")).sort().map((f) => join(folder, f));
+}
+
+async function runLane(name: LaneName): Promise<LaneResult> {
+  const scratch = mkdtempSync(join(tmpdir(), "elastigrid-lane-"));
+  const file = join(scratch, "counts.json");
+  const { timeoutSeconds, limitSeconds } = lanes[name];
+  const args = [
+    "--enable-source-maps", join(packageRoot, "node_modules", "mocha", "bin", "_mocha"), "--no-config", "--no-package",
+    "--reporter", join(packageRoot, "dist", "tools", "lane-reporter.js"), "--timeout", String(timeoutSeconds * 1_000), "--slow", String(timeoutSeconds * 250), ...specs(name),
+  ];
+  try {
+    const how = await runMocha(args, { ...process.env, ELASTIGRID_LANE_COUNTS: file }, limitSeconds, () => existsSync(file));
+    const counts: LaneCounts = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as LaneCounts) : { passed: 0, failed: 0, skipped: 0 };
+    const fault = laneFault(name, how, counts, limitSeconds);
+    if (fault === undefined) return counts;
+    process.stdout.write(`   ${fault}\n`);
+    return { ...counts, failed: counts.failed + 1, interrupted: how.stopped === "interrupted" };
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+export interface HowItEnded {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stopped: "limit" | "lingering" | "interrupted" | undefined;
+}
+
+/** What went wrong beyond the tests that failed; mocha's exit code alone would not say. */
+export function laneFault(name: LaneName, how: HowItEnded, counts: LaneCounts, limitSeconds: number): string | undefined {
+  if (how.stopped === "limit") return `lane ${name} did not end within ${limitSeconds} s and was stopped`;
+  if (how.stopped === "lingering") return `lane ${name}: something that its tests started still ran ${LINGER_SECONDS} s after the last one`;
+  if (how.stopped === "interrupted") return `lane ${name} was interrupted`;
+  if (how.signal !== null) return `lane ${name} was ended by ${how.signal}`;
+  if (how.code !== 0 && counts.failed === 0) return `lane ${name} ended with code ${how.code} although no test failed`;
+  return undefined;
+}
+
+function runMocha(args: readonly string[], env: NodeJS.ProcessEnv, limitSeconds: number, testsEnded: () => boolean): Promise<HowItEnded> {
+  const argv = [process.execPath, ...args];
+  if (findOnPath("setpriv") !== undefined) argv.unshift("setpriv", "--pdeathsig", "KILL", "--"); // ends with us, also when we are killed
+  return new Promise((resolve, reject) => {
+    const child = spawn(argv[0] ?? process.execPath, argv.slice(1), { cwd: packageRoot, env, stdio: ["ignore", "inherit", "inherit"] });
+    let stopped: HowItEnded["stopped"], ticksSinceEnd = 0;
+    const stop = (why: HowItEnded["stopped"]): void => {
+      stopped ??= why;
+      child.kill("SIGTERM");
+      setTimeout(() => child.kill("SIGKILL"), 10_000).unref();
+    };
+    const limit = setTimeout(() => stop("limit"), limitSeconds * 1_000);
+    const linger = setInterval(() => {
+      if (testsEnded() && (ticksSinceEnd += 1) > LINGER_SECONDS) stop("lingering");
+    }, 1_000);
+    const pass = (signal: NodeJS.Signals): void => {
+      stopped = "interrupted";
+      child.kill(signal);
+    };
+    const signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
+    signals.forEach((s) => process.on(s, pass));
+    const done = (): void => {
+      clearTimeout(limit);
+      clearInterval(linger);
+      signals.forEach((s) => process.off(s, pass));
+    };
+    child.on("error", (e) => (done(), reject(e)));
+    child.on("close", (code, signal) => (done(), resolve({ code, signal, stopped })));
+  });
+}
