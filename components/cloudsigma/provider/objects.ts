@@ -68,8 +68,10 @@ export function mergedMeta(live: Readonly<Meta> | undefined, formerKeys: readonl
 }
 
 /** The declared keys as they are in the cloud, for comparing with the declaration. */
-export const liveMeta = (declared: Readonly<Meta> | undefined, live: Readonly<Meta> | undefined): Meta | undefined =>
-  declared === undefined ? undefined : Object.fromEntries(Object.entries(live ?? {}).filter(([k]) => k in declared));
+export function liveMeta(declared: Readonly<Meta> | undefined, live: Readonly<Meta> | undefined): Meta | undefined {
+  if (declared === undefined) return undefined;
+  return Object.fromEntries(Object.entries(live ?? {}).filter(([k]) => k in declared));
+}
 
 export const metaFits = (live: Readonly<Meta> | undefined, formerKeys: readonly string[], wanted: Readonly<Meta>): boolean =>
   Object.entries(wanted).every(([k, v]) => live?.[k] === v) && !formerKeys.some((k) => !(k in wanted) && live?.[k] !== undefined);
@@ -93,8 +95,10 @@ export const takenOver = (object: { readonly meta?: Meta }, generation: string |
   return live !== undefined && generation !== undefined && live !== generation;
 };
 
-export const marksOf = (meta: Readonly<Meta> | undefined): Marks | undefined =>
-  meta?.[MARK.grid] === undefined ? undefined : { gridUid: meta[MARK.grid], gridName: meta[MARK.name] ?? "", stack: meta[MARK.stack] ?? "" };
+export function marksOf(meta: Readonly<Meta> | undefined): Marks | undefined {
+  const gridUid = meta?.[MARK.grid];
+  return gridUid === undefined ? undefined : { gridUid, gridName: meta?.[MARK.name] ?? "", stack: meta?.[MARK.stack] ?? "" };
+}
 
 export const declaredKeys = (meta: Readonly<Meta> | undefined): string[] => Object.keys(meta ?? {}).filter((k) => !k.startsWith(MARK_PREFIX));
 

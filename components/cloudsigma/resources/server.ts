@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { withoutMarks, MARK_PREFIX } from "../marks";
+import { withoutMarks } from "../marks";
 import { removeServer } from "../power";
 import { flag, markedFields, metaSchema, name, seconds, sshPublicKey, tagsSchema, userData, uuid, vncPassword, whole } from "../provider/check";
 import { declaredKeys, liveMeta, marksOf, newGeneration, say, takenOver } from "../provider/objects";
@@ -77,7 +77,7 @@ const v = verbs<ServerInputs, ServerOutputs>({
     const own = Object.keys(guestMeta({ userData: "", sshPublicKey: "" }));
     const meta = props.meta === undefined ? undefined : liveMeta(props.meta, s.meta);
     // an import takes all meta that is neither ours nor cloud-init's
-    const imported = Object.keys(props).length > 0 ? {} : Object.fromEntries(Object.entries(withoutMarks(s.meta)).filter(([k]) => !own.includes(k) && !k.startsWith(MARK_PREFIX)));
+    const imported = Object.keys(props).length > 0 ? {} : Object.fromEntries(Object.entries(withoutMarks(s.meta)).filter(([k]) => !own.includes(k)));
     const [user, ssh] = [userDataOf(s.meta), s.meta["ssh_public_key"]];
     const { userData: _u, sshPublicKey: oldSsh, ...rest } = props;
     const real = {
