@@ -20,6 +20,7 @@ export interface ControllerParts {
 /** The order matters: what takes work away from workers comes before what makes new ones. */
 const ORDER: Record<Decision["do"], number> = { fence: 0, cancelDrain: 1, remove: 2, start: 3, grow: 4, hold: 5 };
 const HOLD_AGAIN_MS = 60_000;
+const LIST_SETTLES_MS = 20_000;
 
 /**
  * The loop: observe, decide, fence, act, verify. Level-triggered: every pass starts from what queue and cloud say now, so a
@@ -37,6 +38,10 @@ export class Controller {
 
   constructor(private readonly parts: ControllerParts) {
     this.startedAtMs = parts.clock.nowMs();
+    // The one before us may have created workers that the cloud does not list yet: wait for the list before making more.
+    const lastGrow = [...parts.journal.tail(50)].reverse().find((e) => e.what === "grow");
+    const untilMs = lastGrow === undefined ? 0 : Date.parse(lastGrow.at) + LIST_SETTLES_MS;
+    if (untilMs > this.startedAtMs) this.memory.createGate = { untilMs, why: "workers were ordered just before this controller started: the cloud's list is watched first" };
   }
 
   /** One pass. Answers whether the next one should come soon, because something is on its way. */
@@ -56,7 +61,6 @@ export class Controller {
     return soon;
   }
 
-  /** Looks without acting: for a status while nothing has been seen yet. */
   private async observeAndAct(): Promise<boolean> {
     const { pool, queue, clock, config, gate, override } = this.parts;
     const [poolSeen, queueSeen] = await Promise.all([
@@ -85,12 +89,14 @@ export class Controller {
     let soon = false;
     const ordered = [...decisions].sort((a, b) => ORDER[a.do] - ORDER[b.do]);
     const removals = ordered.filter((d) => d.do === "remove");
+    const gateBefore = this.memory.createGate;
     for (const d of ordered) {
       if (d.do === "remove") {
         if (d !== removals[0]) continue; // all removals go together: each waits for its own server
         const results = await Promise.all(removals.map((r) => act(r, workers, this.memory, hands)));
         soon ||= results.some(Boolean);
-      } else if (d.do !== "hold") soon = (await act(d, workers, this.memory, hands)) || soon;
+      } else if (d.do === "grow" && this.memory.createGate !== gateBefore) soon = true; // this very pass has learnt a reason to wait
+      else if (d.do !== "hold") soon = (await act(d, workers, this.memory, hands)) || soon;
     }
     return soon;
   }
