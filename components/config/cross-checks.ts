@@ -1,10 +1,11 @@
 import type { Problem } from "../errors";
 import { contains, containsAddress, hostCount, parseAddress, parseCidr } from "../policy/addresses";
+import { condorPort, enrolmentPort } from "../policy/ports";
 import { pathText, show, valueAt } from "./problems";
 import { gridSchema } from "./grid-schema";
 
 /** Ports that the grid itself listens on. */
-export const ownPorts: Readonly<Record<number, string>> = { 9600: "enrolment of workers", 9618: "HTCondor" };
+export const ownPorts: Readonly<Record<number, string>> = { [enrolmentPort]: "enrolment of workers", [condorPort]: "HTCondor" };
 
 /**
  * Rules between keys. They look at the raw values, each guarded by itself, so that a mistake elsewhere hides none of

@@ -67,9 +67,11 @@ export interface NetworkPlan {
   readonly dhcpFirst: string;
   readonly dhcpLast: string;
   readonly broadcast: string;
+  /** Short where addresses are few, because workers come and go and a dead one gives nothing back. */
+  readonly leaseSeconds: number;
 }
 
-export function planNetwork(cidrText: string): NetworkPlan {
+export function planNetwork(cidrText: string, maxWorkers = 0): NetworkPlan {
   const cidr = parseCidr(cidrText);
   if (cidr === undefined) throw new RangeError(`${cidrText} is no IPv4 network`);
   return {
@@ -80,5 +82,15 @@ export function planNetwork(cidrText: string): NetworkPlan {
     dhcpFirst: hostAddress(cidr, 2),
     dhcpLast: hostAddress(cidr, hostCount(cidr)),
     broadcast: formatAddress(cidr.base + sizeOf(cidr) - 1),
+    leaseSeconds: Math.min(3600, Math.max(120, (hostCount(cidr) - 1 - maxWorkers) * 60)),
   };
+}
+
+/** The ranges that no other of them covers, in their order, each once. */
+export function withoutCovered(ranges: readonly string[]): string[] {
+  const unique = [...new Set(ranges)];
+  return unique.filter((range) => {
+    const cidr = parseCidr(range);
+    return cidr === undefined || !unique.some((other) => other !== range && contains(parseCidr(other) ?? cidr, cidr) && parseCidr(other) !== undefined);
+  });
 }

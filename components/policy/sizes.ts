@@ -23,3 +23,9 @@ export const defaultMHzPerVcpu = 2000;
 export const cpuMHz = (vcpus: number, mhzPerVcpu = defaultMHzPerVcpu): number => vcpus * mhzPerVcpu;
 
 export const bytes = (mib: number): number => mib * mebibyte;
+
+/**
+ * Memory that HTCondor may hand to jobs: systemd, sshd and HTCondor's own daemons keep the rest. The controller matches
+ * jobs against the same number.
+ */
+export const slotMemoryMiB = (memoryMiB: number): number => memoryMiB - Math.min(128, Math.floor(memoryMiB / 4));

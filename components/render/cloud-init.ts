@@ -1,0 +1,57 @@
+import type { GridConfig } from "../config/grid-config";
+import { masterHostname, poolDomain } from "../policy/names";
+import type { GuestFile } from "./guest-file";
+import { masterFiles } from "./master";
+import { workerIdentityScript } from "./scripts";
+import { workerFiles } from "./worker";
+import { toYaml } from "./yaml";
+
+/** What a stock Debian lacks; the appliance has it all. */
+export const stockPackages = ["condor", "curl", "dnsmasq", "nftables", "nodejs", "procps"] as const;
+
+/** First boot of the master. Holds no secret: keys and credentials come by ssh once it answers. */
+export function masterUserData(config: GridConfig): string {
+  return userData({
+    ...base(config),
+    hostname: masterHostname,
+    fqdn: `${masterHostname}.${poolDomain(config.name)}`,
+    prefer_fqdn_over_hostname: false,
+    users: [{ name: "grid", gecos: "submits jobs", shell: "/bin/bash", lock_passwd: true }],
+    write_files: writeFiles(masterFiles(config)),
+    runcmd: [
+      ["systemctl", "daemon-reload"],
+      ["systemctl", "reload-or-restart", "ssh.service"],
+      ["systemctl", "enable", "--now", "elastigrid-network.service", "elastigrid-resolver.service", "nftables.service", "dnsmasq.service", "condor.service"],
+    ],
+  });
+}
+
+/** First boot of a worker, the same for all: what differs comes from the server's uuid. Holds no secret. */
+export function workerUserData(config: GridConfig): string {
+  return userData({
+    ...base(config),
+    preserve_hostname: true,
+    users: [],
+    bootcmd: [["sh", "-c", workerIdentityScript(config)]],
+    write_files: writeFiles(workerFiles(config)),
+    runcmd: [
+      ["systemctl", "daemon-reload"],
+      ["sysctl", "-q", "-p", "/etc/sysctl.d/60-elastigrid.conf"],
+      ["systemctl", "enable", "--now", "nftables.service", "elastigrid-enrol.service"],
+      ["systemctl", "enable", "--no-reload", "condor.service"],
+    ],
+  });
+}
+
+const userData = (config: object): string => `#cloud-config\n${toYaml(config)}`;
+
+const base = (config: GridConfig): object => ({
+  // cloud-init would put the server's name before ours.
+  manage_etc_hosts: false,
+  disable_root: false,
+  ssh_pwauth: false,
+  ...(config.image.kind === "stock" ? { package_update: true, packages: [...stockPackages] } : {}),
+});
+
+/** Ownership and mode as cloud-init wants them; root is its default owner. */
+const writeFiles = (files: readonly GuestFile[]): object[] => files.map((f) => ({ path: f.path, permissions: f.mode ?? "0644", content: f.text }));

@@ -1,0 +1,114 @@
+import type { GridConfig } from "../config/grid-config";
+import { planNetwork } from "../policy/addresses";
+import { poolDomain } from "../policy/names";
+import { enrolmentPort } from "../policy/ports";
+import { cpuPercentAttribute, serverUuidAttribute } from "./condor";
+import { upstreamFile } from "./dnsmasq";
+import { lines } from "./guest-file";
+import { nicDefinitions } from "./nftables";
+
+/** Shell scripts that run in the guests. POSIX sh, idempotent: they run again at every boot or `up`. */
+
+/** Tells the two cards apart (the order of the server's definition is the order in the guest) and sets up the private one. */
+export function masterNetworkScript(config: GridConfig): string {
+  const { masterAddress, prefix } = planNetwork(config.network.cidr);
+  return lines(
+    "#!/bin/sh",
+    "# Written by elastigrid. First card: public, by DHCP. Second card: the private network.",
+    "set -eu",
+    'cards=$(for d in /sys/class/net/e*; do [ ! -e "$d/ifindex" ] || echo "$(cat "$d/ifindex") ${d##*/}"; done | sort -n | cut -d" " -f2)',
+    "set -- $cards",
+    '[ $# -ge 2 ] || { echo "elastigrid: a master needs two network cards, found: ${cards:-none}" >&2; exit 1; }',
+    "mkdir -p /etc/elastigrid /etc/systemd/network",
+    `printf 'define public = "%s"\\ndefine private = "%s"\\n' "$1" "$2" > ${nicDefinitions}`,
+    "network=/etc/systemd/network/10-elastigrid-private.network",
+    `printf '[Match]\\nName=%s\\n[Link]\\nRequiredForOnline=no\\n[Network]\\nAddress=${masterAddress}/${prefix}\\nLinkLocalAddressing=no\\nIPv6AcceptRA=no\\nConfigureWithoutCarrier=yes\\n' "$2" > $network.new`,
+    'if cmp -s $network.new $network; then rm $network.new; else mv $network.new $network; networkctl reload || true; fi',
+    'ip link set "$2" up',
+    `ip address replace ${masterAddress}/${prefix} dev "$2"`,
+    "sysctl -q -p /etc/sysctl.d/60-elastigrid.conf",
+    "nft -f /etc/nftables.conf",
+  );
+}
+
+/** Gives dnsmasq the outside's name servers as soon as the public card knows them. */
+export function masterResolverScript(): string {
+  return lines(
+    "#!/bin/sh",
+    "# Written by elastigrid.",
+    "mkdir -p /run/elastigrid",
+    "for _ in $(seq 60); do",
+    "  if [ -e /run/systemd/resolve/resolv.conf ]; then",
+    "    servers=$(sed -n 's/^nameserver //p' /run/systemd/resolve/resolv.conf)",
+    "  else",
+    "    servers=$(sed -n 's/^DNS=//p' /run/systemd/netif/leases/* 2>/dev/null | tr ' ' '\\n')",
+    "  fi",
+    '  if [ -n "$servers" ] || ip route show default | grep -q .; then break; fi',
+    "  sleep 1",
+    "done",
+    `for s in $servers; do echo "nameserver $s"; done > ${upstreamFile}`,
+  );
+}
+
+/** Fetches the token that lets this worker advertise itself, then starts HTCondor. Loops: the master may still be booting. */
+export function enrolScript(config: GridConfig): string {
+  const { masterAddress } = planNetwork(config.network.cidr);
+  return lines(
+    "#!/bin/sh",
+    "# Written by elastigrid.",
+    "umask 077",
+    "mkdir -p /etc/condor/tokens.d",
+    "token=/etc/condor/tokens.d/worker",
+    `until [ -s $token ]; do`,
+    `  if curl -fsS --noproxy '*' --max-time 10 http://${masterAddress}:${enrolmentPort}/v1/enrol -o $token.new && [ -s $token.new ]; then`,
+    "    mv $token.new $token",
+    "  else",
+    "    rm -f $token.new",
+    "    sleep 1",
+    "  fi",
+    "done",
+    "exec systemctl start condor.service",
+  );
+}
+
+/** Prints CPU use since the last call as per cent of all vcpus. */
+export function cpuProbe(): string {
+  return lines(
+    "#!/bin/sh",
+    "# Written by elastigrid; HTCondor's startd runs it. $1: vcpus.",
+    "set -eu",
+    "state=${TMPDIR:-/tmp}/elastigrid-cpu.$(id -u)",
+    "if grep -q '^usage_usec ' /sys/fs/cgroup/cpu.stat 2>/dev/null; then",
+    "  used=$(awk '$1 == \"usage_usec\" { print $2 }' /sys/fs/cgroup/cpu.stat)",
+    "else",
+    "  # user nice system irq softirq steal, in hundredths of a second",
+    "  used=$(awk '$1 == \"cpu\" { printf \"%d\", ($2 + $3 + $4 + $7 + $8 + $9) * 10000 }' /proc/stat)",
+    "fi",
+    "now=$(awk '{ printf \"%d\", $1 * 1000000 }' /proc/uptime)",
+    "[ ! -s \"$state\" ] || read -r then before < \"$state\"",
+    "echo \"$now $used\" > \"$state\"",
+    "[ -n \"${before:-}\" ] && [ \"$now\" -gt \"$then\" ] && [ \"$used\" -ge \"$before\" ] || exit 0",
+    "awk -v d=$((used - before)) -v t=$((now - then)) -v n=\"$1\" 'BEGIN {",
+    "  p = 100 * d / t / n",
+    `  printf "${cpuPercentAttribute} = %.1f\\n", p > 100 ? 100 : p`,
+    "}'",
+  );
+}
+
+/**
+ * Names a worker after its server. cloud-init gives the server's uuid as INSTANCE_ID to boot commands; the template that
+ * workers are cloned from cannot know it.
+ */
+export function workerIdentityScript(config: GridConfig): string {
+  const domain = poolDomain(config.name);
+  const { masterAddress } = planNetwork(config.network.cidr);
+  return lines(
+    "set -eu",
+    'name="w-$(printf %.8s "$INSTANCE_ID")"',
+    'echo "$name" > /etc/hostname',
+    'hostname "$name" || true',
+    "mkdir -p /etc/condor/config.d",
+    `printf '${serverUuidAttribute} = "%s"\\n' "$INSTANCE_ID" > /etc/condor/config.d/90-elastigrid-server.config`,
+    `printf '127.0.0.1 localhost\\n127.0.1.1 %s.${domain} %s\\n${masterAddress} master.${domain} master\\n' "$name" "$name" > /etc/hosts`,
+  );
+}

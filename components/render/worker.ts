@@ -1,0 +1,40 @@
+import type { GridConfig } from "../config/grid-config";
+import { planNetwork } from "../policy/addresses";
+import { cpuProbePath, workerCondorConfig } from "./condor";
+import { lines, type GuestFile } from "./guest-file";
+import { condorDropIn } from "./master";
+import { workerNftables } from "./nftables";
+import { cpuProbe, enrolScript } from "./scripts";
+
+/** All files that make a plain image a worker. */
+export function workerFiles(config: GridConfig): GuestFile[] {
+  return [
+    ...(config.image.kind === "appliance" ? [{ path: "/etc/resolv.conf", text: lines(`nameserver ${planNetwork(config.network.cidr).masterAddress}`) }] : []),
+    { path: "/etc/sysctl.d/60-elastigrid.conf", text: sysctl },
+    { path: "/etc/nftables.conf", mode: "0755", text: workerNftables(config) },
+    { path: "/etc/condor/config.d/80-elastigrid.config", text: workerCondorConfig(config) },
+    { path: "/etc/systemd/system/condor.service.d/10-elastigrid.conf", text: condorDropIn("/etc/condor/tokens.d/worker", "systemd-networkd.service") },
+    { path: cpuProbePath, mode: "0755", text: cpuProbe() },
+    { path: "/usr/local/sbin/elastigrid-enrol", mode: "0755", text: enrolScript(config) },
+    { path: "/etc/systemd/system/elastigrid-enrol.service", text: enrolUnit },
+  ];
+}
+
+const sysctl = lines(
+  "# A master that vanished without a word is noticed after 25 s.",
+  "net.ipv4.tcp_keepalive_time = 10",
+  "net.ipv4.tcp_keepalive_intvl = 5",
+  "net.ipv4.tcp_keepalive_probes = 3",
+);
+
+const enrolUnit = lines(
+  "[Unit]",
+  "Description=elastigrid: token for this worker, then HTCondor",
+  "After=systemd-networkd.service",
+  "[Service]",
+  "ExecStart=/usr/local/sbin/elastigrid-enrol",
+  "Restart=on-failure",
+  "RestartSec=2",
+  "[Install]",
+  "WantedBy=multi-user.target",
+);
