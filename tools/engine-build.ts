@@ -23,7 +23,7 @@ function goFiles(folder: string): string[] {
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((entry) => {
       const path = join(folder, entry.name);
-      if (entry.isDirectory()) return entry.name === "testsshd" ? [] : goFiles(path);
+      if (entry.isDirectory()) return ["sshtest", "testsshd"].includes(entry.name) ? [] : goFiles(path);
       return /(\.go|go\.mod|go\.sum)$/.test(entry.name) && !entry.name.endsWith("_test.go") ? [path] : [];
     });
 }
