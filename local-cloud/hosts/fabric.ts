@@ -57,9 +57,10 @@ export class Fabric {
       stdio: ["pipe", "pipe", "pipe"],
       env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", INNER, TOOL_TREE: config.toolTree },
       cwd: "/",
+      // A session of its own: Ctrl-C in a terminal is for local-cloud, which then ends the fabric in order.
+      detached: true,
     });
     this.child = child;
-    this.closing = false;
     let stderr = "";
     child.stderr?.on("data", (d: Buffer) => (stderr = (stderr + d.toString()).slice(-4000)));
     child.stdin?.on("error", () => undefined); // its exit says why

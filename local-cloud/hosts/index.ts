@@ -61,6 +61,7 @@ class HostsBackend implements Backend {
   /** What is under way per server, so that boot, unplug and the end of a guest never overlap. */
   private readonly turns = new Map<string, Promise<unknown>>();
   private readonly apis = new Map<number, Server>();
+  private reopening?: Promise<void>;
   private wantedApis: { host: string; port: number }[] = [];
   private parts?: { drives: Drives; cgroups: Cgroups; folder: SocketFolder; publisher: Publisher; claim: NetworkClaim; tree: string };
 
@@ -86,8 +87,9 @@ class HostsBackend implements Backend {
     const { path: tree } = await buildApplianceTree({ cacheDir: resolve(this.options.cacheDir), progress: (l) => this.log(l) });
     await mkdir(this.runDir, { recursive: true, mode: 0o700 });
     await mkdir(join(this.home, "consoles"), { recursive: true, mode: 0o700 });
-    await this.fabric.open({ runDir: this.runDir, toolTree: tree }, join(this.home, "lock"));
+    await this.openFabric(tree);
     try {
+      await this.probeOverlay(tree);
       const cgroups = await Cgroups.open(this.prefix, (t) => this.log(t));
       await cgroups.sweep();
       await rm(join(this.runDir, "servers"), { recursive: true, force: true });
@@ -144,7 +146,8 @@ class HostsBackend implements Backend {
   boot(spec: HostSpec): Promise<void> {
     return this.turn(spec.uuid, async () => {
       if (this.running.has(spec.uuid)) return;
-      const { drives, cgroups, publisher } = this.ready();
+      const { drives, cgroups, publisher, tree } = this.ready();
+      if (!this.fabric.alive) await this.reopenFabric(tree);
       if (spec.bootDriveUuid === undefined) throw new Error(`server ${spec.name} has no drive to boot from`);
       const drive = await drives.paths(spec.bootDriveUuid);
       if (drive.tree === undefined) throw new Error(`drive ${spec.bootDriveUuid} of server ${spec.name} is empty: no operating system found`);
@@ -234,6 +237,33 @@ class HostsBackend implements Backend {
   private async openApi(api: { host: string; port: number }): Promise<void> {
     this.apis.set(api.port, await serveApi(this.ready().folder, apiSocket(api.port), api));
     await this.fabric.request("gateway", { port: api.port });
+  }
+
+  /** After a fabric that ended by accident: its guests are off and reported; new ones get a new one. */
+  private reopenFabric(tree: string): Promise<void> {
+    this.reopening ??= (async () => {
+      await this.openFabric(tree);
+      for (const port of this.apis.keys()) await this.fabric.request("gateway", { port });
+    })().finally(() => (this.reopening = undefined));
+    return this.reopening;
+  }
+
+  private openFabric(tree: string): Promise<void> {
+    return this.fabric.open({ runDir: this.runDir, toolTree: tree }, join(this.home, "lock"));
+  }
+
+  /** Not every file system can carry a drive; better known now than at the first boot. */
+  private async probeOverlay(tree: string): Promise<void> {
+    const probe = join(this.runDir, "probe");
+    for (const d of ["upper", "work", "root"]) await mkdir(join(probe, d), { recursive: true });
+    const mount = 'mount -t overlay probe -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work,index=off,metacopy=off,volatile" "$2/root"';
+    try {
+      await run("unshare", ["--mount", "sh", "-c", mount, "sh", tree, probe]);
+    } catch (e) {
+      throw new Error(`${this.home} cannot hold drives: its file system (or kernel) refuses overlayfs; choose a state folder on ext4 or xfs (${messageOf(e)})`);
+    } finally {
+      await rm(probe, { recursive: true, force: true });
+    }
   }
 
   /** The same loopback network as last time where it is free: addresses in the cloud's state stay true. */

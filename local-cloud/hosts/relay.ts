@@ -27,8 +27,10 @@ export function join(a: Socket, b: Socket): void {
   for (const [from, to] of [[a, b], [b, a]] as const) {
     from.pipe(to);
     from.on("error", () => to.destroy());
-    from.on("close", () => to.destroy(from.errored ?? undefined));
-    to.on("error", () => from.destroy());
+    // After an orderly end of both directions the other side may still have bytes to deliver: leave it alone.
+    from.on("close", () => {
+      if (!from.readableEnded || !from.writableFinished) to.destroy();
+    });
   }
 }
 
