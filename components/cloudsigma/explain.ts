@@ -59,7 +59,7 @@ export function explain(error: CloudError): Explanation {
   const type = ERROR_TYPES.find((t) => t === error.errorType);
   if (type !== undefined) return BY_TYPE[type];
   const status = STATUSES.find((s) => s === error.status);
-  // status 0 is also that of errors which we made ourselves
+  // status 0 is also that of errors which were made here
   if (status !== undefined && (status !== 0 || error.ambiguous)) return BY_STATUS[status];
   return BY_KIND[error.kind];
 }
@@ -67,6 +67,8 @@ export function explain(error: CloudError): Explanation {
 /** One text for a person: what failed, what it means, what to do next. Any other error keeps its message. */
 export function describe(error: unknown): string {
   if (!isCloudError(error)) return error instanceof Error ? error.message : String(error);
+  // our own refusals say already what is wrong and what to do
+  if (error.status === 0 && !error.ambiguous && error.kind !== "timeout") return error.message;
   const { cause, next } = explain(error);
   return `${error.message}\n  meaning: ${cause}\n  what to do: ${next}`;
 }

@@ -48,7 +48,7 @@ export async function findImage(ctx: Pick<Context, "client">, nameOrUuid: string
     if (lib !== undefined) return { ...lib, library: true };
     const own = await client.find("drives", nameOrUuid);
     if (own !== undefined) return { ...own, library: own.owner === null };
-    throw new CloudError("not-found", `image ${nameOrUuid} does not exist in this location; images have other uuids in every location: give its name instead`, { status: 404 });
+    throw new CloudError("not-found", `image ${nameOrUuid} does not exist in this location; images have other uuids in every location: give its name instead`);
   }
   const library = await client.list("libdrives");
   const own = (await listOwn(client, "drives")).filter((d) => isOriginal(d));
@@ -58,7 +58,7 @@ export async function findImage(ctx: Pick<Context, "client">, nameOrUuid: string
     if (hits.length > 1) throw new CloudError("invalid", `image "${nameOrUuid}" is ambiguous: ${hits.map((d) => d.uuid).join(", ")}; give the uuid of one of them`);
     if (hit !== undefined) return { ...hit, library: isLibrary };
   }
-  throw new CloudError("not-found", `image "${nameOrUuid}" does not exist, neither in the library nor among own drives; there are ${near(nameOrUuid, [...library, ...own].map((d) => d.name))}`, { status: 404 });
+  throw new CloudError("not-found", `image "${nameOrUuid}" does not exist, neither in the library nor among own drives; there are ${near(nameOrUuid, [...library, ...own].map((d) => d.name))}`);
 }
 
 const PENDING = ["creating", "cloning_dst", "resizing", "uploading", "copying", "unavailable"];

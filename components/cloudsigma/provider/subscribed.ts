@@ -133,7 +133,7 @@ export function subscribedVerbs<T extends Vlan | Ip>(kind: SubscribedKind<T>): V
     const object = await find(ctx, wanted);
     if (object === undefined) {
       const all = await own(ctx);
-      throw new CloudError("not-found", `wanted = "${wanted}": no such ${noun} in this location; there are ${all.map((o) => o.uuid).slice(0, 10).join(", ") || "none"}`, { status: 404 });
+      throw new CloudError("not-found", `wanted = "${wanted}": no such ${noun} in this location; there are ${all.map((o) => o.uuid).slice(0, 10).join(", ") || "none"}`);
     }
     const owner = object.meta[MARK.grid];
     if (object.owner?.uuid !== me || object.subscription === null) throw new CloudError("auth", `wanted = "${wanted}": this ${noun} is not subscribed by this account; name one of your own`);

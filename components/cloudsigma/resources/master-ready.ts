@@ -56,7 +56,7 @@ export async function waitForSsh(ctx: Context, i: MasterReadyInputs): Promise<st
     }
     if (round % 4 === 0) {
       const server = await ctx.client.find("servers", i.serverUuid);
-      if (server === undefined) throw new CloudError("not-found", `server ${i.serverUuid} is gone while its ssh was awaited`, { status: 404 });
+      if (server === undefined) throw new CloudError("not-found", `server ${i.serverUuid} is gone while its ssh was awaited`);
       if (!ALIVE.includes(server.status)) throw new CloudError("wrong-state", `server ${server.name} (${server.uuid}) is ${server.status} while its ssh was awaited: it was switched off, or its boot failed`);
     }
     const spent = clock.now() - start;
