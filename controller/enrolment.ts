@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
+import { workerHostname } from "../components/policy/names";
 import { mintIdToken, workerIdentity, workerScopes } from "../components/policy/tokens";
 import type { EnrolmentConfig } from "../components/config/controller-config";
 import type { AdmissionGate } from "./gate";
@@ -67,7 +68,7 @@ export class Enrolment {
       this.judge(address).then(
         (v) => {
           if (v.admit) {
-            journal.write("enrol", `token given to ${address}`, `w-${v.id.slice(0, 8)}`);
+            journal.write("enrol", `token given to ${address}`, workerHostname(v.id));
             return answer(200, this.token());
           }
           const last = this.refusedAtMs.get(address);

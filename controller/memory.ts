@@ -1,5 +1,6 @@
 import type { CpuSample } from "../components/policy/alarms";
 import { matchKey, whyNever, type QueueJob, type Room } from "../components/policy/demand";
+import { workerHostname } from "../components/policy/names";
 import type { Phase, RemovalBasis, WorkerView } from "../components/policy/scaling";
 import type { Gate, Machine, Member, Observed, PoolView, QueueView } from "./ports";
 
@@ -64,9 +65,6 @@ export interface Merged extends WorkerView {
   readonly machineName: string;
 }
 
-/** Hosts of the pool are named by the first eight digits of their server's uuid. */
-export const hostName = (serverId: string): string => `w-${serverId.slice(0, 8)}`;
-
 /** Puts cloud and queue together, worker by worker, and notes what that says about time. Call only with a known pool. */
 export function merge(memory: Memory, members: readonly Member[], queue: Observed<QueueView>, gate: Gate, poolDomain: string, nowMs: number): readonly Merged[] {
   const all = withRecent(memory, members, nowMs);
@@ -85,7 +83,7 @@ function withRecent(memory: Memory, members: readonly Member[], nowMs: number): 
 }
 
 function mergeOne(memory: Memory, member: Member, queue: Observed<QueueView>, gate: Gate, poolDomain: string, nowMs: number): Merged {
-  const expected = `${hostName(member.id)}.${poolDomain}`;
+  const expected = `${workerHostname(member.id)}.${poolDomain}`;
   const seen = memory.workers.get(member.id) ?? fresh(expected, nowMs);
   memory.workers.set(member.id, seen);
   const machine = queue.known ? queue.value.machines.find((m) => m.serverId === member.id) : undefined;
@@ -95,7 +93,7 @@ function mergeOne(memory: Memory, member: Member, queue: Observed<QueueView>, ga
   if (queue.known) note(seen, member, machine, jobs, nowMs);
   const starts = running.flatMap((j) => (j.startedAtMs === undefined ? [] : [j.startedAtMs]));
   return {
-    id: member.id, name: hostName(member.id), phase: seen.phase, phaseSinceMs: seen.phaseSinceMs, server: member.status, copying: member.copying,
+    id: member.id, name: workerHostname(member.id), phase: seen.phase, phaseSinceMs: seen.phaseSinceMs, server: member.status, copying: member.copying,
     everJoined: seen.everJoined, admitted: seen.everJoined || gate.admitted(member.id), jobs, oldestJobStartMs: starts.length > 0 ? Math.min(...starts) : undefined,
     idleSinceMs: seen.idleSinceMs, drainReason: machine?.drainReason, fenced: seen.fenced, absentLooks: seen.absentLooks,
     member, machine, machineName: seen.machine,

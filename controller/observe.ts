@@ -1,6 +1,7 @@
 import { evaluateAlarm, remember, type AlarmVerdict } from "../components/policy/alarms";
 import type { ControllerConfig } from "../components/config/controller-config";
 import { matchKey, packDemand, type Demand, type Room } from "../components/policy/demand";
+import { slotMemoryMiB } from "../components/policy/sizes";
 import type { DecisionInput, Override } from "../components/policy/scaling";
 import { learn, merge, room, type Look, type Memory, type Merged } from "./memory";
 import type { Gate } from "./ports";
@@ -61,7 +62,7 @@ function forgive(memory: Memory, workers: readonly Merged[]): number {
 }
 
 function workerRoom(memory: Memory, config: ControllerConfig): Room {
-  return memory.workerRoom ?? { cpus: config.workers.vcpus, memoryMiB: config.workers.memoryMiB, diskMiB: config.workers.diskMiB };
+  return memory.workerRoom ?? { cpus: config.workers.vcpus, memoryMiB: slotMemoryMiB(config.workers.memoryMiB), diskMiB: config.workers.diskMiB };
 }
 
 function sample(memory: Memory, look: Look, workers: readonly Merged[], config: ControllerConfig, nowMs: number): void {

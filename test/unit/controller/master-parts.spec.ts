@@ -1,0 +1,135 @@
+import { expect } from "chai";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Verdict } from "../../../controller/enrolment";
+import { Enrolment, macOfLease, macOfNeighbour } from "../../../controller/enrolment";
+import { AdmissionGate } from "../../../controller/gate";
+import { FileJournal } from "../../../controller/journal";
+import { OverrideStore } from "../../../controller/override";
+import { known, unknown, type Member, type Pool } from "../../../controller/ports";
+import { answer, serve, type ApiHandlers } from "../../../controller/server";
+
+const limits = { min: 1, max: 4, vcpus: 1, memoryMiB: 1024, diskMiB: 4096 };
+const clock = { nowMs: () => 1_700_000_000_000 };
+
+describe("on the master", () => {
+  let dir: string;
+  beforeEach(() => { dir = mkdtempSync(join(tmpdir(), "elastigrid-")); });
+  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+  describe("the operator's orders", () => {
+    const open = (over: Partial<typeof limits> = {}, said: string[] = []) => new OverrideStore(join(dir, "o", "override.json"), { ...limits, ...over }, (_, why) => void said.push(why));
+    it("outlive a restart", () => {
+      open().scale({ size: 3 });
+      open().pause(true);
+      expect(open().get()).to.deep.include({ size: 3, paused: true });
+    });
+    it("refuse a size above the maximum, and say how to raise it", () => expect(open().scale({ size: 9 })).to.match(/maximum is 4; raise it with `elastigrid scale --max 9`/));
+    it("refuse min above max", () => expect(open().scale({ min: 5 })).to.match(/min 5 is above max 4/));
+    it("take limits, and auto goes back to what is declared", () => {
+      const o = open();
+      expect(o.scale({ min: 2, max: 6 })).to.equal(undefined);
+      expect(o.get()).to.deep.include({ min: 2, max: 6 });
+      o.scale({ auto: true });
+      expect(o.get().max).to.equal(undefined);
+    });
+    it("give way to a newer declaration, and say what was dropped", () => {
+      open().scale({ min: 3 });
+      const said: string[] = [];
+      expect(open({ min: 2 }, said).get().min).to.equal(undefined);
+      expect(said.join()).to.match(/2 to 4 workers.*dropped: min 3/);
+    });
+    it("are dropped aloud where the file is damaged", () => {
+      open().pause(true);
+      writeFileSync(join(dir, "o", "override.json"), "{");
+      const said: string[] = [];
+      expect(open({}, said).get().paused).to.equal(undefined);
+      expect(said.join()).to.match(/cannot be read/);
+    });
+    it("forget a drain that is done", () => {
+      const o = open();
+      o.drain("x", false, "w-x");
+      o.drainDone("x");
+      expect(open().get().drains).to.deep.equal([]);
+    });
+  });
+
+  describe("the journal", () => {
+    it("goes on where it was, also after a line that a crash cut off", () => {
+      const path = join(dir, "journal.jsonl");
+      new FileJournal(path, clock).write("grow", "why");
+      writeFileSync(path, `${readFileSync(path, "utf8")}{"seq":2,"at`);
+      const again = new FileJournal(path, clock);
+      again.write("hold", "why not", "w-1");
+      expect(again.tail(9).map((e) => [e.seq, e.what])).to.deep.equal([[1, "grow"], [2, "hold"]]);
+    });
+    it("keeps within its size", () => {
+      const path = join(dir, "journal.jsonl"), j = new FileJournal(path, clock, undefined, 2_000);
+      for (let i = 0; i < 200; i += 1) j.write("hold", `reason ${i}`);
+      expect(statSync(path).size + statSync(`${path}.1`).size).to.be.below(4_100);
+      expect(new FileJournal(path, clock).tail(1)[0]?.seq).to.equal(200);
+    });
+  });
+
+  describe("enrolment", () => {
+    const member: Member = { id: "0000000a-1", name: "n", status: "running", copying: false, macs: ["22:00:00:00:00:0a"] };
+    const leases = "1 22:00:00:00:00:0a 10.77.0.50 w-a *\n2 22:00:00:00:00:0b 10.77.0.51 * *\n";
+    const make = (pool: Partial<Pool>, gate = new AdmissionGate()) => ({
+      gate, enrolment: new Enrolment({
+        config: { address: "127.0.0.1", port: 0, leasesFile: "-" }, poolDomain: "grid.internal", poolKey: "k".repeat(64), pool: pool as Pool, gate, clock,
+        journal: { write: () => undefined, tail: () => [] }, run: async () => ({ code: 1, stdout: "", stderr: "", timedOut: false }), readLeases: async () => leases,
+      }),
+    });
+    const there: Partial<Pool> = { observe: async () => known({ members: [member] }) };
+    const verdict = (v: Verdict): string => (v.admit ? v.id : v.why);
+
+    it("admits a server of the group by its MAC", async () => expect(verdict(await make(there).enrolment.judge("10.77.0.50"))).to.equal("0000000a-1"));
+    it("refuses a MAC that the cloud does not know", async () => expect(verdict(await make(there).enrolment.judge("10.77.0.51"))).to.match(/no server of the group/));
+    it("refuses an address without a lease", async () => expect(verdict(await make(there).enrolment.judge("10.77.0.99"))).to.match(/no lease/));
+    it("refuses a server that is about to be removed, and tells the gate of those it lets in", async () => {
+      const { gate, enrolment } = make(there);
+      gate.created(member.id);
+      expect(gate.admitted(member.id)).to.equal(false);
+      await enrolment.judge("10.77.0.50");
+      expect(gate.admitted(member.id)).to.equal(true);
+      expect(gate.close(member.id), "it has its token already").to.equal(false);
+      expect(verdict(await enrolment.judge("10.77.0.50"))).to.match(/about to be removed/);
+    });
+    it("lets nobody in while the cloud does not answer", async () => {
+      const e = await make({ observe: async () => unknown("down") }).enrolment.judge("10.77.0.50").then(() => undefined, (x: Error) => x);
+      expect(e?.message).to.match(/down/);
+    });
+    it("reads leases and neighbours", () => {
+      expect(macOfLease(leases, "10.77.0.5")).to.equal(undefined);
+      expect(macOfNeighbour("10.77.0.7 dev eth1 lladdr 22:00:00:00:00:0C REACHABLE\n")).to.equal("22:00:00:00:00:0c");
+      expect(macOfNeighbour("10.77.0.7 dev eth1 lladdr 22:00:00:00:00:0c FAILED\n")).to.equal(undefined);
+    });
+  });
+
+  describe("the socket", () => {
+    const handlers = (orders: unknown[] = []): ApiHandlers => ({
+      status: () => ({ workers: [] }) as never, jobs: () => ({ known: true, jobs: [] }), journal: () => [], console: async () => ({ problem: "none" }),
+      scale: (o) => { orders.push(o); return undefined; }, drain: (w, now) => { orders.push([w, now]); return undefined; }, pause: (p) => void orders.push(p),
+    });
+    const table: Array<[string, unknown, number]> = [
+      ["/scale", { size: 2 }, 200], ["/scale", { min: 1, max: 2 }, 200], ["/scale", { auto: true }, 200], ["/scale", {}, 400], ["/scale", { size: "2" }, 400], ["/scale", { size: 2, min: 1 }, 400],
+      ["/scale", { sise: 2 }, 400], ["/drain", { worker: "w" }, 200], ["/drain", {}, 400], ["/drain", { worker: "w", now: "yes" }, 400], ["/pause", {}, 200], ["/nothing", {}, 404],
+    ];
+    for (const [path, body, status] of table) it(`answers ${status} to ${path} ${JSON.stringify(body)}`, async () => expect((await answer(handlers(), "POST", path, body)).status).to.equal(status));
+
+    it("is open to its owner alone, and refuses what is not JSON", async () => {
+      const path = join(dir, "run", "controller.sock"), server = await serve(handlers(), path);
+      try {
+        expect(statSync(path).mode & 0o777).to.equal(0o600);
+        const status = await new Promise<number | undefined>((resolve, reject) => {
+          request({ socketPath: path, method: "POST", path: "/scale" }, (res) => { res.resume(); resolve(res.statusCode); }).on("error", reject).end("{");
+        });
+        expect(status).to.equal(400);
+      } finally {
+        server.close();
+      }
+    });
+  });
+});
