@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { buildInputsHash, packagesDiffer, prune, readStamp, writeStamp } from "./fresh.mjs";
 import { bundle } from "./bundle.mjs";
 
@@ -27,7 +28,7 @@ const isPrepared = (root) => packagesDiffer(root) === undefined && readStamp(roo
 /** Runs the work in a child under flock(1): the kernel frees the lock however it ends, so none is ever stale. */
 async function locked(lock, root, force) {
   mkdirSync(dirname(lock), { recursive: true });
-  const self = [process.execPath, join(root, "tools", "lib", "prepare-child.mjs"), root, ...(force ? ["--force"] : [])];
+  const self = [process.execPath, fileURLToPath(new URL("prepare-child.mjs", import.meta.url)), root, ...(force ? ["--force"] : [])];
   const env = { ...process.env, ELASTIGRID_PREPARING: lock };
   const BUSY = 75;
   let code = await run("flock", ["-F", "-n", "-E", String(BUSY), lock, ...self], { env });
