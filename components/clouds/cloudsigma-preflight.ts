@@ -43,7 +43,7 @@ export async function preflightCloudsigma(api: () => Client, config: GridConfig,
     read(client.single("capabilities")),
     read(client.single("balance")),
   ]);
-  const ours = (meta: Meta | undefined): boolean => meta?.[MARK.name] === config.name && meta[MARK.stack] === scope.stack;
+  const ours = (meta: Meta | undefined): boolean => meta?.[MARK.stack] === scope.stack;
   const purchases: string[] = [];
   const problems = [
     ...(library && drives ? imageProblems(config, library, drives) : []),

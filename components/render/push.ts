@@ -8,6 +8,7 @@ export function pushFilesScript(files: readonly GuestFile[]): string {
   return [
     "set -eu",
     "umask 022",
+    "mkdir -p /opt/elastigrid",
     'changed=""',
     "put() { # path, mode; contents in base64 on standard input",
     '  mkdir -p "$(dirname "$1")"',

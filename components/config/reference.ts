@@ -1,0 +1,86 @@
+import { gridSchema } from "./grid-schema";
+import { elementOf, shapeOf, unwrap, type AnySchema } from "./schema-walk";
+
+/** The configuration reference, made from the schema: `node dist/components/config/reference.js > docs/configuration.md`. */
+export function configurationReference(): string {
+  return [
+    "# Configuration",
+    "",
+    "Made from the schema by `node dist/components/config/reference.js > docs/configuration.md`; do not edit.",
+    "",
+    "All keys of `elastigrid:grid` in `stacks/Pulumi.<stack>.yaml`. Unknown keys are refused. Sizes are text with a binary",
+    'unit: `"512 MiB"`, `"2 GiB"`.',
+    "",
+    "| key | type | default | meaning |",
+    "|---|---|---|---|",
+    ...rowsOf(gridSchema, "").map((r) => `| \`${r.key}\` | ${r.type} | ${r.fallback} | ${r.meaning} |`),
+    "",
+    "Beside it:",
+    "",
+    "| key | environment | meaning |",
+    "|---|---|---|",
+    "| `elastigrid:cloud` | | which adapter; `cloudsigma` |",
+    "| `cloudsigma:location` | `CLOUDSIGMA_LOCATION` | code of the location, such as `zrh` |",
+    "| `cloudsigma:endpoint` | `CLOUDSIGMA_ENDPOINT` | full URL of the API; goes before the location |",
+    "| `cloudsigma:username` | `CLOUDSIGMA_USERNAME` | account |",
+    "| `cloudsigma:password` | `CLOUDSIGMA_PASSWORD` | secret: `pulumi config set --secret cloudsigma:password` |",
+    "| `cloudsigma:token` | `CLOUDSIGMA_TOKEN` | secret; instead of username and password |",
+    "",
+    "The stack's configuration goes before the environment.",
+    "",
+  ].join("\n");
+}
+
+interface Row {
+  readonly key: string;
+  readonly type: string;
+  readonly fallback: string;
+  readonly meaning: string;
+}
+
+function rowsOf(schema: AnySchema, prefix: string): Row[] {
+  return Object.entries(shapeOf(schema) ?? {}).flatMap(([name, value]) => {
+    const key = prefix + name;
+    const own = { key, meaning: escape(meaningOf(value)) };
+    if (shapeOf(value) !== undefined) return [{ ...own, type: "object", fallback: "" }, ...rowsOf(value, `${key}.`)];
+    const element = elementOf(value);
+    const list: Row = { ...own, type: typeOf(value), fallback: defaultOf(value) };
+    return element !== undefined && shapeOf(element) !== undefined ? [list, ...rowsOf(element, `${key}[].`)] : [list];
+  });
+}
+
+interface Meta {
+  readonly description?: string;
+  readonly unit?: string;
+}
+
+/** Description and unit may sit on any layer of defaults. */
+function metaOf(schema: AnySchema): Meta {
+  const own = (schema as AnySchema & { meta?: () => Meta | undefined }).meta?.() ?? {};
+  const inner = (schema._zod.def as { innerType?: AnySchema }).innerType;
+  return inner === undefined ? own : { ...metaOf(inner), ...own };
+}
+
+const meaningOf = (schema: AnySchema): string => metaOf(schema).description ?? "";
+
+function typeOf(schema: AnySchema): string {
+  const { unit } = metaOf(schema);
+  const inner = unwrap(schema);
+  const def = inner._zod.def as { type: string; entries?: Record<string, string> };
+  if (unit !== undefined) return unit;
+  if (def.entries !== undefined) return Object.values(def.entries).map((v) => `\`${v}\``).join(" or ");
+  const element = elementOf(inner);
+  if (element !== undefined) return shapeOf(element) === undefined ? `list of ${typeOf(element)}` : "list of objects";
+  const words: Record<string, string> = { string: "text", boolean: "true or false", number: "number", record: "object" };
+  return words[def.type] ?? def.type;
+}
+
+function defaultOf(schema: AnySchema): string {
+  const def = schema._zod.def as { defaultValue?: unknown; innerType?: AnySchema };
+  if (def.defaultValue !== undefined) return `\`${typeof def.defaultValue === "string" ? def.defaultValue : JSON.stringify(def.defaultValue)}\``;
+  return def.innerType === undefined ? "" : defaultOf(def.innerType);
+}
+
+const escape = (text: string): string => text.replaceAll("|", "\\|");
+
+if (require.main === module) process.stdout.write(configurationReference());

@@ -1,0 +1,14 @@
+export { AlarmPolicy, type AlarmPolicyArgs } from "./alarm-policy";
+export { chooseCloud, type Environment, type ReadConfig } from "./clouds";
+export type { Cloud } from "./clouds/cloud";
+export { cloudsigmaCloud } from "./clouds/cloudsigma";
+export { readCloudsigmaSettings, type CloudsigmaSettings } from "./clouds/cloudsigma-settings";
+export { checkGridConfig, parseGridConfig, type FirewallRule, type GridConfig, type GridConfigInput, type ImageChoice, type ServerSize } from "./config/schema";
+export type { AlarmRule, AlarmSettings, ScalingSettings } from "./config/controller-config";
+export { CloudError, ConfigError, isCloudError, isConfigError, type Problem } from "./errors";
+export { FloatingIp, type FloatingIpArgs } from "./floating-ip";
+export { Grid, type GridArgs } from "./grid";
+export { MasterServer, type MasterServerArgs } from "./master-server";
+export { MasterSetup, type MasterSetupArgs } from "./master-setup";
+export { PrivateNetwork, type PrivateNetworkArgs } from "./private-network";
+export { WorkerGroup, type WorkerGroupArgs } from "./worker-group";

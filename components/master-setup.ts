@@ -1,0 +1,97 @@
+import { remote } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { findBundle, type Bundle } from "./bundle";
+import type { Cloud } from "./clouds/cloud";
+import type { AlarmSettings, ControllerConfig, MasterSetup as MasterSetupDocument } from "./config/controller-config";
+import type { GridConfig } from "./config/schema";
+import { planNetwork } from "./policy/addresses";
+import { poolDomain } from "./policy/names";
+import { enrolmentPort } from "./policy/ports";
+import { slotMemoryMiB } from "./policy/sizes";
+import { leasesFile } from "./render/dnsmasq";
+import { masterFiles } from "./render/master";
+import { pushFilesScript } from "./render/push";
+
+export interface MasterSetupArgs {
+  cloud: Cloud;
+  config: GridConfig;
+  alarms: AlarmSettings;
+  gridUid: pulumi.Input<string>;
+  /** Where the master's ssh answers. */
+  address: pulumi.Input<string>;
+  /** Of root. Secret. */
+  privateKey: pulumi.Input<string>;
+  /** HTCondor's POOL signing key. Secret. */
+  poolKey: pulumi.Input<string>;
+  controllerTarget: pulumi.Input<Record<string, unknown>>;
+  /** @default the bundle of this package */
+  bundle?: Bundle;
+}
+
+const bundlePath = "/opt/elastigrid/elastigrid.cjs";
+
+/**
+ * Everything the master gets by ssh after its first boot, in this order: its files as they are declared now, the
+ * program, the controller's configuration with the secrets, and then the wait for the first workers. Each step runs
+ * again only when what it brings has changed; none runs at destroy.
+ */
+export class MasterSetup extends pulumi.ComponentResource {
+  constructor(name: string, args: MasterSetupArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("elastigrid:index:MasterSetup", name, {}, opts);
+    const { config } = args;
+    const bundle = args.bundle ?? findBundle();
+    const connection = {
+      host: args.address,
+      port: config.ssh.port,
+      user: "root",
+      privateKey: pulumi.secret(args.privateKey),
+      // The master has answered already; what may still fail is one dial among many.
+      dialErrorLimit: 20,
+      perDialTimeout: 5,
+    };
+    const child = (dependsOn: pulumi.Resource[], limitSeconds = 300): pulumi.CustomResourceOptions => ({
+      parent: this,
+      dependsOn,
+      customTimeouts: { create: `${limitSeconds}s`, update: `${limitSeconds}s` },
+    });
+
+    const files = new remote.Command(`${name}-files`, { connection, create: "sh -s", stdin: pushFilesScript(masterFiles(config)) }, child([]));
+    const program = new remote.CopyToRemote(`${name}-program`, { connection, source: new pulumi.asset.FileAsset(bundle.path), remotePath: bundlePath }, child([files]));
+    const document = pulumi
+      .all([args.gridUid, args.controllerTarget, args.cloud.controllerCredentials(), args.poolKey])
+      .apply(([gridUid, target, credentials, poolKey]) => JSON.stringify(setupDocument(config, args.alarms, { gridUid, target, credentials, poolKey })));
+    const apply = new remote.Command(
+      `${name}-apply`,
+      // The comment makes a new program a change of this step too: the controller must be restarted with it.
+      { connection, create: `elastigrid master-apply # program ${bundle.digest}`, stdin: pulumi.secret(document) },
+      child([program]),
+    );
+    const seconds = config.timeouts.workersReadySeconds;
+    new remote.Command(`${name}-workers`, { connection, create: `elastigrid wait --workers ${config.workers.min} --timeout ${seconds}` }, child([apply], seconds + 60));
+    this.registerOutputs({});
+  }
+}
+
+interface Resolved {
+  readonly gridUid: string;
+  readonly target: Record<string, unknown>;
+  readonly credentials: Record<string, string>;
+  readonly poolKey: string;
+}
+
+/** The document on standard input of `elastigrid master-apply`. */
+export function setupDocument(config: GridConfig, alarms: AlarmSettings, r: Resolved): MasterSetupDocument {
+  const { min, max, vcpus, memoryMiB, diskMiB } = config.workers;
+  const controller: ControllerConfig = {
+    gridName: config.name,
+    gridUid: r.gridUid,
+    poolDomain: poolDomain(config.name),
+    cloud: r.target as unknown as ControllerConfig["cloud"],
+    enrolment: { address: planNetwork(config.network.cidr).masterAddress, port: enrolmentPort, leasesFile },
+    // Jobs are matched against what HTCondor may hand out, not against the whole server.
+    workers: { min, max, vcpus, memoryMiB: slotMemoryMiB(memoryMiB), diskMiB },
+    scaling: config.scaling,
+    alarms,
+  };
+  return { controller, credentials: r.credentials, poolKey: r.poolKey };
+}
