@@ -14,7 +14,7 @@ export interface Console {
 }
 
 /** A serial console: a terminal of the fabric's own devpts, whose output goes to a file. */
-export async function openConsole(toolTree: string, logFile: string): Promise<Console> {
+export async function openConsole(toolTree: string, logFile: string, onText: (text: string) => void): Promise<Console> {
   const master = openSync("/dev/pts/ptmx", constants.O_RDWR | constants.O_NOCTTY);
   const number = await run("chroot", [toolTree, "perl", "-e", UNLOCK], { stdinFd: master }).catch((e: unknown) => {
     closeSync(master);
@@ -27,8 +27,9 @@ export async function openConsole(toolTree: string, logFile: string): Promise<Co
   const reader = new ReadStream(master);
   let written = 0;
   reader.on("data", (d: Buffer) => {
-    if (written > MAX_LOG_BYTES) return;
     const text = d.toString("latin1").replace(/\r/g, "");
+    onText(text);
+    if (written > MAX_LOG_BYTES) return;
     written += text.length;
     log.write(text, "latin1");
   });

@@ -20,7 +20,7 @@ const LOCKED = 75;
  */
 const OUTER = `
 exec 9>>"$1"
-flock -n 9 || exit ${LOCKED}
+flock -w 2 9 || exit ${LOCKED}
 shift
 exec setpriv --pdeathsig KILL unshare --mount --net --pid --fork --kill-child --mount-proc -- sh -c "$INNER" fabric "$@"
 `;
@@ -30,7 +30,7 @@ const INNER = `
 set -e
 mount -t devpts -o newinstance,ptmxmode=0600,mode=0600 devpts /dev/pts
 mount -t proc proc "$TOOL_TREE/proc"
-exec 3<&0 9>&-
+exec 3<&0
 "$@" <&3 3<&- &
 exec 3<&- </dev/null
 set +e

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
+import { cpus } from "node:os";
 import { openConsole, type Console } from "./console";
 import { guestInitScript, guestOuterScript } from "./guest-init";
 import type { FabricNetwork } from "./network";
@@ -7,17 +8,23 @@ import type { GuestSpec } from "./protocol";
 
 /** What systemd takes for the power button of a container: SIGRTMIN+4. */
 const SIG_POWER = 38;
+/** Guests that boot at once: more would only make all of them slow. The rest wait for their turn, at most this long each. */
+const BOOTS_AT_ONCE = cpus().length + 1;
+const BOOT_SLOT_MS = 15_000;
+const BOOTED = "Reached target multi-user.target";
 const START_TIMEOUT_MS = 30_000;
 const END_TIMEOUT_MS = 20_000;
 
 interface Guest {
   readonly spec: GuestSpec;
-  readonly console: Console;
+  console?: Console;
   child?: ChildProcess;
   pid?: number;
   cards: string[];
   unplugged: boolean;
   booted: boolean;
+  /** Gives back the turn to boot: once systemd is up, or the guest is off. */
+  release(): void;
   readonly ended: Promise<void>;
   markEnded(): void;
 }
@@ -25,6 +32,7 @@ interface Guest {
 /** The running computers of a fabric: starts, switches off, and says when one ended. */
 export class Guests {
   private readonly all = new Map<string, Guest>();
+  private readonly slots = new Slots(BOOTS_AT_ONCE);
 
   constructor(
     private readonly network: FabricNetwork,
@@ -40,16 +48,30 @@ export class Guests {
     if (this.all.has(spec.uuid)) return;
     let markEnded = (): void => undefined;
     const ended = new Promise<void>((r) => (markEnded = r));
-    const guest: Guest = {
-      spec, cards: [], unplugged: false, booted: false, ended, markEnded,
-      console: await openConsole(this.toolTree, spec.consoleLog),
-    };
+    const guest: Guest = { spec, cards: [], unplugged: false, booted: false, ended, markEnded, release: () => undefined };
     this.all.set(spec.uuid, guest);
     await this.start(guest);
   }
 
   private async start(guest: Guest): Promise<void> {
     const { spec } = guest;
+    const turn = this.slots.take(BOOT_SLOT_MS);
+    await Promise.race([turn, guest.ended]);
+    if (guest.unplugged) {
+      void turn.then((release) => release());
+      throw new Error("the plug was pulled before it could boot");
+    }
+    guest.release = await turn;
+    try {
+      let tail = "";
+      guest.console ??= await openConsole(this.toolTree, spec.consoleLog, (text) => {
+        tail = (tail + text).slice(-BOOTED.length - text.length);
+        if (tail.includes(BOOTED)) guest.release();
+      });
+    } catch (e) {
+      this.finish(guest);
+      throw e;
+    }
     const child = spawn("sh", ["-c", guestOuterScript, "guest", ...spec.cgroups], {
       stdio: ["pipe", "pipe", "pipe"],
       env: {
@@ -105,7 +127,8 @@ export class Guests {
 
   private finish(guest: Guest, reason?: string): void {
     if (!this.all.delete(guest.spec.uuid)) return;
-    guest.console.close();
+    guest.release();
+    guest.console?.close();
     guest.markEnded();
     this.onExit(guest.spec.uuid, reason);
   }
@@ -119,11 +142,36 @@ export class Guests {
     const guest = this.all.get(uuid);
     if (guest === undefined) return;
     guest.unplugged = true;
+    if (guest.child === undefined) return this.finish(guest); // it waits for its turn to boot, and will not take it
     await this.network.cut(guest.cards);
     // Its first process takes all others with it; until that exists, its maker does.
     if (guest.pid !== undefined) signalPid(guest.pid, "SIGKILL");
     else guest.child?.kill("SIGKILL");
     await Promise.race([guest.ended, timeout(END_TIMEOUT_MS, () => `server ${uuid} still runs ${END_TIMEOUT_MS / 1000} s after the plug was pulled`)]);
+  }
+}
+
+/** At most `size` holders at once; a turn ends by itself after its limit. */
+class Slots {
+  private free: number;
+  private readonly queue: Array<() => void> = [];
+  constructor(size: number) {
+    this.free = size;
+  }
+  async take(limitMs: number): Promise<() => void> {
+    if (this.free > 0) this.free--;
+    else await new Promise<void>((go) => this.queue.push(go));
+    let held = true;
+    const release = (): void => {
+      if (!held) return;
+      held = false;
+      clearTimeout(timer);
+      const next = this.queue.shift();
+      if (next) next();
+      else this.free++;
+    };
+    const timer = setTimeout(release, limitMs);
+    return release;
   }
 }
 
