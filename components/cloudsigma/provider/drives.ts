@@ -1,7 +1,7 @@
 import { CloudError } from "../../errors";
 import { listOwn } from "../client";
 import { digest, identityOf, isOriginal, MARK, type Marks } from "../marks";
-import { shutdownServer, startServer } from "../power";
+import { removeDrive, shutdownServer, startServer } from "../power";
 import { waitFor } from "../wait";
 import type { Drive, LibDrive, Meta } from "../wire";
 import type { Context } from "./context";
@@ -65,8 +65,30 @@ const PENDING = ["creating", "cloning_dst", "resizing", "uploading", "copying", 
 const READY = ["mounted", "unmounted", "cloning_src"];
 export const isSettled = (status: string): boolean => READY.includes(status);
 
+/** An `unavailable` drive usually comes back; one whose copying has failed does not. */
+async function copyFailed(ctx: Context, d: Drive): Promise<boolean> {
+  if (d.status !== "unavailable") return false;
+  for (const { uuid } of d.jobs ?? []) {
+    const job = await ctx.client.find("jobs", uuid); // finished jobs are forgotten after days
+    if (job !== undefined && job.state !== "started" && job.state !== "success") return true;
+  }
+  return false;
+}
+
 export const waitReady = (ctx: Context, uuid: string, limitMs: number): Promise<Drive> =>
-  waitFor({ what: `drive ${uuid}`, read: () => ctx.client.get("drives", uuid), pending: PENDING, wanted: READY, intervalMs: ctx.pollMs, limitMs, clock: ctx.client.clock });
+  waitFor({
+    what: `drive ${uuid}`,
+    read: async () => {
+      const d = await ctx.client.get("drives", uuid);
+      if (await copyFailed(ctx, d)) throw new CloudError("wrong-state", `drive ${d.name} (${uuid}): the cloud could not copy its image; run again, it is then copied anew`);
+      return d;
+    },
+    pending: PENDING,
+    wanted: READY,
+    intervalMs: ctx.pollMs,
+    limitMs,
+    clock: ctx.client.clock,
+  });
 
 /** Finds or makes the drive; it may still be copying, and its marks are complete after `alignDrive`. */
 export async function makeDrive(ctx: Context, i: DriveWish, generation: string, extraMeta: Meta = {}): Promise<Drive> {
@@ -82,7 +104,7 @@ export async function makeDrive(ctx: Context, i: DriveWish, generation: string, 
     fits: (d: Drive) => i.sizeBytes === undefined || d.size <= i.sizeBytes || sameSize(d.size, i.sizeBytes),
     alias: (d: Drive) => i.cloneOf !== undefined && d.name === cloneName,
   };
-  const { object } = await findOrMake(ctx, "drives", sought, async (findExisting) => {
+  const make = async (findExisting: () => Promise<Drive | undefined>): Promise<Drive> => {
     if (i.cloneOf === undefined) {
       const body = { name: i.name, size: i.sizeBytes, media: i.media, meta, ...(i.storageType ? { storage_type: i.storageType } : {}), ...(i.allowMultimount ? { allow_multimount: true } : {}), ...(i.tags ? { tags: i.tags } : {}) };
       return ctx.client.create("drives", body, { findExisting });
@@ -99,8 +121,11 @@ export async function makeDrive(ctx: Context, i: DriveWish, generation: string, 
     const made = answer.objects?.[0] ?? (answer.uuid === undefined ? undefined : (answer as Drive));
     if (made === undefined) throw new CloudError("invalid", `clone of image "${image.name}": the answer holds no drive`, { ambiguous: true });
     return made;
-  });
-  return object;
+  };
+  const { object, found } = await findOrMake(ctx, "drives", sought, make);
+  if (!found || i.cloneOf === undefined || (object.mounted_on ?? []).length > 0 || !(await copyFailed(ctx, object))) return object;
+  await removeDrive(ctx.client, object.uuid, { intervalMs: ctx.pollMs });
+  return (await findOrMake(ctx, "drives", sought, make)).object;
 }
 
 interface Plan {
