@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { appliance, imageUuid, recipeHash, type Recipe } from "./appliance";
 import { holdLock } from "./file-lock";
@@ -138,16 +137,3 @@ const proxies = (): Record<string, string> =>
 /** What a stamped tree says about itself. */
 export const readStamp = async (cacheDir: string): Promise<{ builtAt: string; seconds: number }> =>
   JSON.parse(await readFile(treeLocation(cacheDir).stamp, "utf8")) as { builtAt: string; seconds: number };
-
-if (require.main === module) {
-  const cacheDir = process.argv[2] ?? join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "elastigrid");
-  const stop = new AbortController();
-  for (const s of ["SIGINT", "SIGTERM"] as const) process.once(s, () => stop.abort());
-  buildApplianceTree({ cacheDir, progress: (l) => console.error(l), signal: stop.signal }).then(
-    (t) => console.log(JSON.stringify(t)),
-    (e: Error) => {
-      console.error(e.message);
-      process.exitCode = 1;
-    },
-  );
-}
