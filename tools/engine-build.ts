@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { engineVersions, isAtLeast } from "./engine-versions";
 import { findOnPath, packageRoot } from "./paths";
 import type { Problem } from "./problem";
-import { mustRun } from "./process";
+import { mustRun, runCommand } from "./process";
 import type { Teller } from "./steps";
 
 /** Go modules: `engine` pins the engine, `providers` holds this project's language host and plugins. */
@@ -42,26 +43,32 @@ export async function goProblem(): Promise<Problem | undefined> {
 /** About 4 minutes on two idle cores from an empty Go cache, half a minute from a full one. */
 export async function buildEngine(target: string, tell: Teller): Promise<void> {
   const stamp = `-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${engineVersions.engine}`;
-  await goBuild("engine", ["-ldflags", `-s -w ${stamp}`, "-o", join(target, "pulumi"), "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"], tell);
+  await goBuild("engine", target, ["-ldflags", `-s -w ${stamp}`, "-o", join(target, "pulumi"), "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"], tell);
 }
 
 export async function buildLanguageHost(target: string, tell: Teller): Promise<void> {
-  await goBuild("providers", ["-ldflags", "-s -w", "-o", join(target, "pulumi-language-nodejs"), "./pulumi-language-nodejs"], tell);
+  await goBuild("providers", target, ["-ldflags", "-s -w", "-o", join(target, "pulumi-language-nodejs"), "./pulumi-language-nodejs"], tell);
 }
 
 export async function buildPlugin(name: string, target: string, tell: Teller): Promise<string> {
   const file = join(target, `pulumi-resource-${name}`);
-  await goBuild("providers", ["-ldflags", "-s -w", "-o", file, `./pulumi-resource-${name}`], tell);
+  await goBuild("providers", target, ["-ldflags", "-s -w", "-o", file, `./pulumi-resource-${name}`], tell);
   return file;
 }
 
 // No -trimpath: it has cache entries of its own, so a build with it starts from nothing.
-async function goBuild(module: "engine" | "providers", args: readonly string[], tell: Teller): Promise<void> {
+async function goBuild(module: "engine" | "providers", target: string, args: readonly string[], tell: Teller): Promise<void> {
+  const scratch = join(target, "go-tmp"); // in the folder that is swept after an interruption, not in /tmp
+  await mkdir(scratch, { recursive: true });
   let modules = 0, packages = 0;
+  const faults: string[] = [];
   const onLine = (line: string): void => {
     if (line.startsWith("go: downloading")) modules += 1;
-    else packages += 1;
+    else if (/^[\w./-]+$/.test(line)) packages += 1;
+    else faults.push(line); // all but the names of modules and packages
     tell.note(packages === 0 ? `${modules} modules downloaded` : `${packages} packages compiled`);
   };
-  await mustRun("go", ["build", "-v", ...args], { cwd: goSources(module), env: { ...process.env, GOWORK: "off" }, onLine, timeoutMs: 45 * 60_000 });
+  const { code } = await runCommand("go", ["build", "-v", ...args], { cwd: goSources(module), env: { ...process.env, GOWORK: "off", GOTMPDIR: scratch }, onLine, timeoutMs: 45 * 60_000 });
+  if (code !== 0) throw new Error(`go build in tools/engine/${module} ended with ${code}:\n${faults.slice(-15).join("\n")}`);
+  await rm(scratch, { recursive: true, force: true });
 }

@@ -132,7 +132,9 @@ function runMocha(args: readonly string[], env: NodeJS.ProcessEnv, limitSeconds:
     }, 1_000);
     const pass = (signal: NodeJS.Signals): void => {
       stopped = "interrupted";
-      child.kill(signal);
+      // SIGINT lets mocha run the hooks that clean up. A terminal has sent it to the tests itself; a second one would cut them short.
+      if (signal !== "SIGINT" || process.stdin.isTTY !== true) child.kill("SIGINT");
+      setTimeout(() => child.kill("SIGKILL"), LINGER_SECONDS * 1_000).unref();
     };
     const signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
     signals.forEach((s) => process.on(s, pass));

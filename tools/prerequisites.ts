@@ -86,8 +86,8 @@ export const installable = (missing: readonly string[]): string[] =>
 
 export async function installPackages(packages: readonly string[], say: (line: string) => void): Promise<void> {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  // The keyring is what makes mmdebstrap trust Debian on Ubuntu.
-  const args = ["install", "-y", "-q", "--no-install-recommends", ...packages, ...(packages.includes("mmdebstrap") ? ["debian-archive-keyring"] : [])];
+  // Keyring and gpg are what makes mmdebstrap trust Debian on Ubuntu.
+  const args = ["install", "-y", "-q", "--no-install-recommends", ...packages, ...(packages.includes("mmdebstrap") ? ["debian-archive-keyring", "gpg"] : [])];
   say(`apt-get ${args.join(" ")} (ELASTIGRID_NO_APT=1 forbids this)`);
   const options = { env, timeoutMs: 600_000 };
   const first = await runCommand("apt-get", args, options);
