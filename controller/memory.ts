@@ -41,6 +41,8 @@ export interface SeenWorker {
   fenced: boolean;
   absentLooks: number;
   removing?: RemovalBasis;
+  /** As the cloud last showed it. */
+  member: Member;
   /** Full name in the pool, as last seen or as expected. */
   machine: string;
 }
@@ -79,12 +81,15 @@ function withRecent(memory: Memory, members: readonly Member[], nowMs: number): 
   for (const [id, atMs] of memory.gone) if (!listed.has(id) && nowMs - atMs > LIST_LAG_MS) memory.gone.delete(id);
   for (const [id, { atMs }] of memory.recentCreates) if (listed.has(id) || nowMs - atMs > LIST_LAG_MS) memory.recentCreates.delete(id);
   const missing = [...memory.recentCreates].map(([id, { name }]): Member => ({ id, name, status: "unknown", copying: true, macs: [] }));
-  return [...members.filter((m) => !memory.gone.has(m.id)), ...missing.filter((m) => !memory.gone.has(m.id))];
+  // A server that has left the list may have left its disks: its removal ends when the pool has verified both.
+  const leaving = [...memory.workers].flatMap(([id, w]) => (w.removing === undefined || listed.has(id) || memory.recentCreates.has(id) ? [] : [{ ...w.member, status: "stopping" as const }]));
+  return [...members, ...missing, ...leaving].filter((m) => !memory.gone.has(m.id));
 }
 
 function mergeOne(memory: Memory, member: Member, queue: Observed<QueueView>, gate: Gate, poolDomain: string, nowMs: number): Merged {
   const expected = `${workerHostname(member.id)}.${poolDomain}`;
-  const seen = memory.workers.get(member.id) ?? fresh(expected, nowMs);
+  const seen = memory.workers.get(member.id) ?? fresh(member, expected, nowMs);
+  seen.member = member;
   memory.workers.set(member.id, seen);
   const machine = queue.known ? queue.value.machines.find((m) => m.serverId === member.id) : undefined;
   if (machine !== undefined) seen.machine = machine.name;
@@ -100,7 +105,7 @@ function mergeOne(memory: Memory, member: Member, queue: Observed<QueueView>, ga
   };
 }
 
-const fresh = (machine: string, nowMs: number): SeenWorker => ({ firstSeenMs: nowMs, phase: "booting", phaseSinceMs: nowMs, everJoined: false, fenced: false, absentLooks: 0, machine });
+const fresh = (member: Member, machine: string, nowMs: number): SeenWorker => ({ member, firstSeenMs: nowMs, phase: "booting", phaseSinceMs: nowMs, everJoined: false, fenced: false, absentLooks: 0, machine });
 
 function note(seen: SeenWorker, member: Member, machine: Machine | undefined, jobs: number, nowMs: number): void {
   const phase = phaseOf(seen, member, machine, jobs);

@@ -128,6 +128,14 @@ describe("the controller on a simulated grid", () => {
     expect([sim.evicted, sim.jobs[0]!.starts, sim.override.drains.length]).to.deep.equal([0, 1, 0]);
   });
 
+  it("follows a removal until the pool has verified it, and says so", async () => {
+    const sim = new GridSimulator({ seed: 9, config: { min: 1, max: 4, idleSeconds: 5 } });
+    sim.populate(3);
+    await sim.runUntil(() => sim.members === 1, 120);
+    await sim.runUntil(() => sim.controller.latest?.workers.length === 1, 30);
+    expect(sim.journal.filter((e) => e.what === "gone")).to.have.length(2);
+  });
+
   it("takes a worker back into service instead of making a new one", async () => {
     const sim = new GridSimulator({ seed: 8, config: { min: 1, max: 4 } });
     sim.populate(2);
