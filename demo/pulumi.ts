@@ -55,17 +55,28 @@ export class Stack {
 
   /** Makes or selects the stack. Each start begins with the documented configuration; only the salt of the encryption stays. */
   async open(): Promise<void> {
-    const salt = existsSync(this.workingConfig) ? /^encryptionsalt: .*$/m.exec(readFileSync(this.workingConfig, "utf8"))?.[0] : undefined;
-    copyFileSync(this.place.configFile, this.workingConfig);
-    if (salt !== undefined) writeFileSync(this.workingConfig, `${salt}\n${readFileSync(this.workingConfig, "utf8")}`);
     const listed = await this.run(["stack", "ls", "--json"]);
     const names = (JSON.parse(listed.stdout || "[]") as { name: string }[]).map((s) => s.name);
+    let salt = saltOf(this.workingConfig);
     if (names.includes(this.place.stack)) {
       // A lock that a killed engine left would stop every later command; nobody else uses this folder (see lock.ts).
       rmSync(join(this.place.stateDir, "state", ".pulumi", "locks"), { recursive: true, force: true });
     } else {
-      await this.run(["stack", "init", this.place.stack, "--no-select"]);
+      salt = await this.init();
     }
+    copyFileSync(this.place.configFile, this.workingConfig);
+    if (salt !== undefined) writeFileSync(this.workingConfig, `${salt}\n${readFileSync(this.workingConfig, "utf8")}`);
+  }
+
+  /** `stack init` writes a salt beside Pulumi.yaml: a stand-in of the project takes it, so that no committed file changes. */
+  private async init(): Promise<string | undefined> {
+    const standIn = join(this.place.stateDir, "init");
+    rmSync(standIn, { recursive: true, force: true });
+    mkdirSync(standIn);
+    const name = /^name: .*$/m.exec(readFileSync(join(this.place.projectDir, "Pulumi.yaml"), "utf8"))?.[0] ?? "name: elastigrid";
+    writeFileSync(join(standIn, "Pulumi.yaml"), `${name}\nruntime: nodejs\n`);
+    await this.run(["stack", "init", this.place.stack, "--no-select"], undefined, standIn);
+    return saltOf(join(standIn, `Pulumi.${this.place.stack}.yaml`));
   }
 
   setConfig = (path: string, value: string): Promise<Finished> =>
@@ -105,10 +116,10 @@ export class Stack {
     for (const child of this.running) child.kill("SIGINT");
   }
 
-  run(args: readonly string[], onLine?: (line: string) => void): Promise<Finished> {
+  run(args: readonly string[], onLine?: (line: string) => void, cwd = this.place.projectDir): Promise<Finished> {
     const started = Date.now();
     return new Promise((resolve, reject) => {
-      const child = spawn(this.place.pulumi, [...args], { cwd: this.place.projectDir, env: this.env, stdio: ["ignore", "pipe", "pipe"] });
+      const child = spawn(this.place.pulumi, [...args], { cwd, env: this.env, stdio: ["ignore", "pipe", "pipe"] });
       this.running.add(child);
       let stdout = "", stderr = "", partial = "";
       child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -133,6 +144,8 @@ export class Stack {
     return ["--stack", this.place.stack, "--config-file", this.workingConfig];
   }
 }
+
+const saltOf = (file: string): string | undefined => (existsSync(file) ? /^encryptionsalt: .*$/m.exec(readFileSync(file, "utf8"))?.[0] : undefined);
 
 /** Reads the `Resources:` block that the engine prints at the end of `up`: `    + 12 created`, `    3 unchanged`. */
 export function parseSummary(stdout: string): ChangeSummary {
