@@ -3,7 +3,7 @@ import { bringEngine, findEngine, recordEngine } from "./engine-setup";
 import { cacheDir } from "./paths";
 import { diskProblems, hostProblems, installable, installPackages, lookAtHost, mayInstall, type HostFacts } from "./prerequisites";
 import { SetupError, type Problem } from "./problem";
-import { numberedSteps, type Steps } from "./steps";
+import { numberedSteps, type Steps, type Teller } from "./steps";
 
 /** A part that tests and the demo need; without it they cannot run, and `problems` says why and what to do. */
 export interface Part {
@@ -51,7 +51,12 @@ async function hostsStep(cache: string, steps: Steps): Promise<void> {
   const hasTree = hasApplianceTree(cache);
   const problems = missingForHosts(facts, hasTree);
   if (problems.length > 0) throw new SetupError(problems);
-  if (!hasTree) await steps.run("appliance tree", (tell) => buildApplianceTree({ cacheDir: cache, progress: tell.say }));
+  if (!hasTree) await steps.run("appliance tree", (tell) => buildApplianceTree({ cacheDir: cache, progress: (line) => treeLine(line, tell) }));
+}
+
+/** The step has a title and a clock of its own. */
+function treeLine(line: string, tell: Teller): void {
+  if (!line.endsWith(" so far")) tell.say(line.replace(/^appliance tree: /, ""));
 }
 
 /** All at once: a tree that is there needs neither mmdebstrap nor room. */
