@@ -76,9 +76,10 @@ function typeOf(schema: AnySchema): string {
 }
 
 function defaultOf(schema: AnySchema): string {
-  const def = schema._zod.def as { defaultValue?: unknown; innerType?: AnySchema };
+  const def = schema._zod.def as { type: string; defaultValue?: unknown; innerType?: AnySchema };
+  if (def.type === "optional") return "none";
   if (def.defaultValue !== undefined) return `\`${typeof def.defaultValue === "string" ? def.defaultValue : JSON.stringify(def.defaultValue)}\``;
-  return def.innerType === undefined ? "" : defaultOf(def.innerType);
+  return def.innerType === undefined ? "required" : defaultOf(def.innerType);
 }
 
 const escape = (text: string): string => text.replaceAll("|", "\\|");

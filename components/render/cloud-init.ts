@@ -20,7 +20,8 @@ export function masterUserData(config: GridConfig): string {
     write_files: writeFiles(masterFiles(config)),
     runcmd: [
       ["systemctl", "daemon-reload"],
-      ["systemctl", "reload-or-restart", "ssh.service"],
+      // The appliance starts sshd after its files are written; elsewhere it may hold its old port.
+      ...(config.image.kind === "stock" ? [["systemctl", "reload-or-restart", "ssh.service"]] : []),
       ["systemctl", "enable", "--now", "elastigrid-network.service", "elastigrid-resolver.service", "nftables.service", "dnsmasq.service", "condor.service"],
     ],
   });
@@ -49,7 +50,6 @@ const base = (config: GridConfig): object => ({
   // cloud-init would put the server's name before ours.
   manage_etc_hosts: false,
   disable_root: false,
-  ssh_pwauth: false,
   ...(config.image.kind === "stock" ? { package_update: true, packages: [...stockPackages] } : {}),
 });
 
