@@ -54,6 +54,14 @@ export async function startServer(client: Client, uuid: string, o: PowerOptions 
   });
 }
 
+async function pull(client: Client, uuid: string, o: PowerOptions): Promise<void> {
+  try {
+    await client.action<unknown>("servers", uuid, "stop", {}, sig(o));
+  } catch (e) {
+    if (!isCloudError(e, "wrong-state") && !isCloudError(e, "transient")) throw e;
+  }
+}
+
 /** Pulls the plug and waits for `stopped`; one that is stopped already is success. Undefined when it is gone. */
 export async function stopServer(client: Client, uuid: string, o: PowerOptions = {}): Promise<Server | undefined> {
   try {
@@ -63,13 +71,14 @@ export async function stopServer(client: Client, uuid: string, o: PowerOptions =
     if (now.status === "cloning" || now.status === "unavailable")
       await waitFor({ what: label(now), read: () => client.get("servers", uuid, sig(o)), pending: ["cloning", "unavailable"], wanted: ["stopped", "running", "starting", "stopping", "paused"], intervalMs: o.intervalMs ?? INTERVAL_MS, limitMs: o.limitMs ?? LIMIT_MS, clock: client.clock, ...sig(o) });
     await send(client, uuid, "stop", ["stopping", "stopped"], o);
+    // A guest that ignores the power button is "stopping" for a minute and then runs again; a running state may also be
+    // an old answer. So the plug is pulled again now and then, and a refusal only means that it is not time yet.
     let tries = 0;
     return await waitFor({
       what: label(now),
       read: async () => {
         const server = await client.get("servers", uuid, sig(o));
-        // an ACPI shutdown that the guest ignored ends in running again: then the plug
-        if (server.status === "running" && ++tries % 10 === 0) await send(client, uuid, "stop", ["stopping", "stopped"], o);
+        if (server.status !== "stopped" && ++tries % 4 === 0) await pull(client, uuid, o);
         return server;
       },
       pending: ["starting", "running", "stopping", "unavailable", "paused"],

@@ -68,11 +68,9 @@ export const isSettled = (status: string): boolean => READY.includes(status);
 /** An `unavailable` drive usually comes back; one whose copying has failed does not. */
 async function copyFailed(ctx: Context, d: Drive): Promise<boolean> {
   if (d.status !== "unavailable") return false;
-  for (const { uuid } of d.jobs ?? []) {
-    const job = await ctx.client.find("jobs", uuid); // finished jobs are forgotten after days
-    if (job !== undefined && job.state !== "started" && job.state !== "success") return true;
-  }
-  return false;
+  // finished jobs are no longer named by the drive, only the other way round; after some days they are forgotten
+  const jobs = (await ctx.client.list("jobs")).filter((j) => j.operation === "drive_clone" && j.resources?.some((r) => r.includes(d.uuid)));
+  return jobs.length > 0 && jobs.every((j) => j.state !== "started" && j.state !== "success");
 }
 
 export const waitReady = (ctx: Context, uuid: string, limitMs: number): Promise<Drive> =>
