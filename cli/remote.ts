@@ -6,6 +6,8 @@ import { join } from "node:path";
 /** What the stack says about its master. */
 export interface MasterOutputs {
   readonly gridUid: string;
+  /** Changes with the master itself, and so with its host key; the stack may not tell. */
+  readonly masterId: string;
   readonly address: string;
   readonly port: number;
   readonly user: string;
@@ -21,7 +23,8 @@ export function readOutputs(raw: unknown): MasterOutputs | string {
   if (!Number.isInteger(port) || port < 1 || port > 65_535) return `the stack's sshPort is ${String(o["sshPort"])}, not a port`;
   const address = String(o["masterAddress"]), user = String(o["sshUser"]);
   if (!/^[A-Za-z0-9][A-Za-z0-9.:-]*$/.test(address) || !/^[A-Za-z_][A-Za-z0-9_-]*$/.test(user)) return "the stack's masterAddress or sshUser is not one";
-  return { gridUid: String(o["gridUid"] ?? address).replace(/[^A-Za-z0-9.-]/g, "_"), address, port, user, privateKey: String(o["sshPrivateKey"]) };
+  const fileName = (value: unknown): string => String(value).replace(/[^A-Za-z0-9.-]/g, "_");
+  return { gridUid: fileName(o["gridUid"] ?? address), masterId: fileName(o["masterId"] ?? "master"), address, port, user, privateKey: String(o["sshPrivateKey"]) };
 }
 
 /** One word for a POSIX shell. */
@@ -86,6 +89,8 @@ async function findEngine(env: NodeJS.ProcessEnv): Promise<{ program: string; en
   return { program: "pulumi", env };
 }
 
+const SSH_FAILED = 255;
+
 /** Runs it on the master, with this terminal's input and output; answers its exit code. */
 export async function runOnMaster(o: MasterOutputs, remote: readonly string[], terminal: boolean): Promise<number> {
   const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "elastigrid", "known-hosts");
@@ -94,8 +99,9 @@ export async function runOnMaster(o: MasterOutputs, remote: readonly string[], t
   try {
     const key = join(dir, "key");
     writeFileSync(key, o.privateKey.endsWith("\n") ? o.privateKey : `${o.privateKey}\n`, { mode: 0o600 });
-    const plan = planSsh(o, { key, knownHosts: join(cache, o.gridUid) }, remote, terminal);
-    return await new Promise<number>((resolve, reject) => {
+    const knownHosts = join(cache, `${o.gridUid}-${o.masterId}`);
+    const plan = planSsh(o, { key, knownHosts }, remote, terminal);
+    const code = await new Promise<number>((resolve, reject) => {
       const child = spawn(plan.program, plan.args, { stdio: "inherit" });
       const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
       process.on("SIGINT", pass).on("SIGTERM", pass);
@@ -105,6 +111,8 @@ export async function runOnMaster(o: MasterOutputs, remote: readonly string[], t
         resolve(code ?? (signal === "SIGINT" ? 130 : 1));
       });
     });
+    if (code === SSH_FAILED) process.stderr.write(`elastigrid: the master at ${o.address}:${o.port} cannot be reached by ssh; if it was made anew and its host key is said to have changed, remove ${knownHosts}\n`);
+    return code === SSH_FAILED ? 1 : code;
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
