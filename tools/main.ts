@@ -1,14 +1,17 @@
+import { spawn } from "node:child_process";
+import { engineEnvironment } from "./engine-env";
 import { allLanes, runLanes, type LaneName } from "./lanes";
 import { cacheDir } from "./paths";
 import { problemLine, type Problem } from "./problem";
 import { setUp } from "./setup";
 
-const HELP = `usage: node tools/run.mjs start | test [lane...] | setup | build [--force]
+const HELP = `usage: node tools/run.mjs start | test [lane...] | setup | build [--force] | pulumi [argument...]
 
   start    set up, then the whole course of a grid on a cloud of this computer's own (npm start -- --help says more)
   test     set up, then the test lanes: ${allLanes.join(", ")} (npm test -- unit runs one of them)
   setup    bring what is missing: Node packages, compiled code, Pulumi engine and plugins, appliance tree
   build    compile and bundle only; --force does it although nothing changed
+  pulumi   run the engine that set-up brought, such as: node tools/run.mjs pulumi preview --stack prod
 
 Everything outside this folder goes to ${cacheDir()}.
 `;
@@ -26,6 +29,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     case "build":
       process.stderr.write("[set-up] compiled and bundled in dist/\n");
       return 0;
+    case "pulumi":
+      return pulumi(rest);
     case "help": case "--help": case "-h":
       process.stdout.write(HELP);
       return 0;
@@ -46,6 +51,23 @@ async function setup(): Promise<number> {
   if (!(await broughtAll())) return 1;
   process.stderr.write(`[set-up] everything is there (${((Date.now() - from) / 1000).toFixed(1)} s); outside this folder: ${cacheDir()}\n`);
   return 0;
+}
+
+/** For those who have no `pulumi` on PATH: the engine of the tests, in the caller's folder, with the caller's own passphrase or none. */
+async function pulumi(argv: readonly string[]): Promise<number> {
+  const { engine: part } = await setUp({ engine: true, hosts: false });
+  for (const p of part.problems) process.stderr.write(`set-up: ${problemLine(p)}\n`);
+  const engine = engineEnvironment();
+  if (part.problems.length > 0 || !engine.available) return 1;
+  const env = { ...engine.env };
+  if (process.env["PULUMI_CONFIG_PASSPHRASE"] === undefined) delete env["PULUMI_CONFIG_PASSPHRASE"];
+  const child = spawn(engine.pulumi, [...argv], { stdio: "inherit", env, cwd: process.env["INIT_CWD"] ?? process.cwd() });
+  process.on("SIGINT", () => undefined); // the terminal tells the engine too, which ends the step at hand and its state
+  process.on("SIGTERM", () => child.kill("SIGTERM"));
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve(code ?? 1));
+  });
 }
 
 async function broughtAll(): Promise<boolean> {
