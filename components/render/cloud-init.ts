@@ -22,7 +22,9 @@ export function masterUserData(config: GridConfig): string {
       ["systemctl", "daemon-reload"],
       // The appliance starts sshd after its files are written; elsewhere it may hold its old port.
       ...(config.image.kind === "stock" ? [["systemctl", "reload-or-restart", "ssh.service"]] : []),
-      ["systemctl", "enable", "--now", "elastigrid-network.service", "elastigrid-resolver.service", "nftables.service", "dnsmasq.service", "condor.service"],
+      // The rules name the cards, which elastigrid-network finds: it loads them itself; the service does at later boots.
+      ["systemctl", "enable", "nftables.service"],
+      ["systemctl", "enable", "--now", "elastigrid-network.service", "elastigrid-resolver.service", "dnsmasq.service", "condor.service"],
     ],
   });
 }
