@@ -1,8 +1,8 @@
 /**
- * The set that is built and tested together. The engine on PATH may be any 3.x from `oldestOnPath` on: that is the
- * oldest in use when @pulumi/pulumi got the protocol this package is tested with.
+ * The set that is built and tested together. An engine on PATH may be any 3.x from `oldestOnPath` on: the oldest that was
+ * tried with these packages.
  */
-export const engineVersions = { engine: "3.245.0", oldestOnPath: "3.200.0", go: "1.25.8" } as const;
+export const engineVersions = { engine: "3.245.0", oldestOnPath: "3.230.0", go: "1.25.8" } as const;
 
 /** Plugins must have the version of their npm package, or the engine looks for another one. */
 export const plugins = [
