@@ -162,6 +162,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     world.guestEndpoint = backend.guestEndpoint({ host, port }) ?? world.endpoint;
     const found = recover(world);
     if (found.booting + found.drives > 0) log(`going on where the last run ended: ${found.booting} servers boot again, ${found.drives} drives are finished`);
+    store.touch(); // a new account keeps its uuid from the first moment on
     await file?.flush();
     let ended: Promise<void> | undefined;
     return {

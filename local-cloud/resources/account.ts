@@ -58,7 +58,7 @@ export function accountRoutes(world: World, router: Router, email: string): void
     return [...world.store.jobs.all()].sort((a, b) => b.modifiedMs - a.modifiedMs);
   };
   router.on("GET", "/jobs/", (c) => ok(listOf({ rows: jobs(), view: (j) => jobView(world, j), filters: { state: (j, v) => j.state === v, uuid: (j, v) => j.uuid === v }, order: { last_modified: (j) => j.modifiedMs } }, c.query)));
-  router.on("GET", "/jobs/{}/", (c) => ok(jobView(world, need(world.store.jobs, param(c)))));
+  router.on("GET", "/jobs/{}/", (c) => ok(jobView(world, need(world, world.store.jobs, param(c)))));
 
   const audit = (a: AuditRow): View => ({
     action: a.action, actor: userRef(account.uuid), category: a.category, details: a.details, error_message: a.error_message, error_point: a.error_point, error_type: a.error_type, success: a.success,

@@ -10,7 +10,7 @@ import type { LibraryRow } from "../library";
 import { newUuid } from "../model/ids";
 import type { DriveRow } from "../model/rows";
 import { STORAGE } from "./capabilities";
-import { needOwn, param, uuidsOf } from "./common";
+import { need, needOwn, param, uuidsOf } from "./common";
 import { readTags } from "./server-body";
 
 const SHORT = ["owner", "resource_uri", "status", "uuid"];
@@ -36,8 +36,8 @@ export function driveRoutes(world: World, router: Router): void {
   router.on("GET", "/drives/{}/", (c) => {
     const row = store.drives.get(param(c));
     const lib = world.library.get(param(c));
-    if (row === undefined && lib === undefined) throw notExist(param(c));
-    return ok(pick(row === undefined ? libraryAsDriveView(lib as LibraryRow) : driveView(world, row), c.query.get("fields")?.split(",")));
+    const view = row === undefined && lib !== undefined ? libraryAsDriveView(lib) : driveView(world, need(world, store.drives, param(c)));
+    return ok(pick(view, c.query.get("fields")?.split(",")));
   });
   router.on("PUT", "/drives/{}/", (c) => ok(updateDrive(world, own(c), c.body)));
   router.on("DELETE", "/drives/{}/", (c) => {

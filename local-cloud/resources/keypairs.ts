@@ -63,8 +63,8 @@ export function keyPairRoutes(world: World, router: Router): void {
     });
     return created(rows.map((row) => keyPairView(store.keypairs.add(row))));
   });
-  router.on("GET", "/keypairs/{}/", (c) => ok(keyPairView(need(store.keypairs, param(c)))));
-  router.on("GET", "/pubkeys/{}/", (c) => ok(pubKeyView(need(store.keypairs, param(c)))));
+  router.on("GET", "/keypairs/{}/", (c) => ok(keyPairView(need(world, store.keypairs, param(c)))));
+  router.on("GET", "/pubkeys/{}/", (c) => ok(pubKeyView(need(world, store.keypairs, param(c)))));
   router.on("PUT", "/keypairs/{}/", (c) => {
     const row = needOwn(world, store.keypairs, param(c));
     const r = new Reader(isObject(c.body) ? c.body : {});

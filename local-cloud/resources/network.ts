@@ -24,7 +24,7 @@ export function networkRoutes(world: World, router: Router): void {
     ok(listOf({ rows: store.vlans.listed(world.clock.now(), 0), view: (v) => vlanView(world, v), shortKeys, filters: commonFilters, order: commonOrder }, c.query));
   router.on("GET", "/vlans/", (c) => vlans(c, ["owner", "resource_uri", "uuid"]));
   router.on("GET", "/vlans/detail/", (c) => vlans(c));
-  router.on("GET", "/vlans/{}/", (c) => ok(vlanView(world, need(store.vlans, param(c)))));
+  router.on("GET", "/vlans/{}/", (c) => ok(vlanView(world, need(world, store.vlans, param(c)))));
   router.on("PUT", "/vlans/{}/", (c) => {
     const row = needOwn(world, store.vlans, param(c));
     update(row, c.body);
@@ -34,7 +34,7 @@ export function networkRoutes(world: World, router: Router): void {
     ok(listOf({ rows: store.ips.listed(world.clock.now(), 0), view: (i) => ipView(world, i), shortKeys, filters: commonFilters, order: commonOrder }, c.query));
   router.on("GET", "/ips/", (c) => ips(c, ["owner", "resource_uri", "server", "uuid"]));
   router.on("GET", "/ips/detail/", (c) => ips(c));
-  router.on("GET", "/ips/{}/", (c) => ok(ipView(world, need(store.ips, param(c)))));
+  router.on("GET", "/ips/{}/", (c) => ok(ipView(world, need(world, store.ips, param(c)))));
   router.on("PUT", "/ips/{}/", (c) => {
     const row = needOwn(world, store.ips, param(c));
     update(row, c.body);
@@ -68,7 +68,7 @@ export function fwPolicyRoutes(world: World, router: Router): void {
     const rows = objectsOf(c.body).map((b) => ({ ...read(new Reader(b), undefined), uuid: newUuid(), owner: store.account.uuid, createdMs: world.clock.now() }));
     return created(rows.map((row) => fwPolicyView(world, store.fwpolicies.add(row))));
   });
-  router.on("GET", "/fwpolicies/{}/", (c) => ok(fwPolicyView(world, need(store.fwpolicies, param(c)))));
+  router.on("GET", "/fwpolicies/{}/", (c) => ok(fwPolicyView(world, need(world, store.fwpolicies, param(c)))));
   router.on("PUT", "/fwpolicies/{}/", (c) => {
     const row = needOwn(world, store.fwpolicies, param(c));
     Object.assign(row, read(new Reader(isObject(c.body) ? c.body : {}), row));

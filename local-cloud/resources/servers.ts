@@ -31,10 +31,10 @@ export function serverRoutes(world: World, router: Router): void {
     for (const row of rows) deleteServer(world, row, c.query.get("recurse"));
     return noContent;
   });
-  router.on("GET", "/servers/{}/", (c) => ok(pick(serverView(world, need(store.servers, param(c))), c.query.get("fields")?.split(","))));
+  router.on("GET", "/servers/{}/", (c) => ok(pick(serverView(world, need(world, store.servers, param(c))), c.query.get("fields")?.split(","))));
   router.on("PUT", "/servers/{}/", (c) => ok(updateServer(world, own(c), c.body)));
   router.on("DELETE", "/servers/{}/", (c) => (deleteServer(world, own(c, "DELETE"), c.query.get("recurse")), noContent));
-  router.on("GET", "/servers/{}/runtime/", (c) => ok(serverRuntime(world, need(store.servers, param(c)))));
+  router.on("GET", "/servers/{}/runtime/", (c) => ok(serverRuntime(world, need(world, store.servers, param(c)))));
 
   const action = (name: string, does: (server: ServerRow, call: Call) => View | void | Promise<View | void>): void =>
     router.on("POST", `/servers/{}/action/?do=${name}`, async (c) => {
@@ -70,7 +70,7 @@ export function serverRoutes(world: World, router: Router): void {
   // every server of this computer shares the one host
   const group = (): string[] => [...store.servers.all()].filter((s) => s.status === "running").map((s) => s.uuid);
   router.on("GET", "/servers/availability_groups/", () => ok(group().length > 0 ? [group()] : []));
-  router.on("GET", "/servers/availability_groups/{}/", (c) => ok(need(store.servers, param(c)).status === "running" ? group() : []));
+  router.on("GET", "/servers/availability_groups/{}/", (c) => ok(need(world, store.servers, param(c)).status === "running" ? group() : []));
 }
 
 function createServers(world: World, bodies: readonly Body[]): View[] {

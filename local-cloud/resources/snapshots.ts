@@ -51,7 +51,7 @@ export function snapshotRoutes(world: World, router: Router): void {
     for (const uuid of uuidsOf(c.body)) beginSnapshotDelete(world, needOwn(world, store.snapshots, uuid, "DELETE"));
     return noContent;
   });
-  router.on("GET", "/snapshots/{}/", (c) => ok(snapshotView(world, need(store.snapshots, param(c)))));
+  router.on("GET", "/snapshots/{}/", (c) => ok(snapshotView(world, need(world, store.snapshots, param(c)))));
   router.on("PUT", "/snapshots/{}/", (c) => {
     const row = needOwn(world, store.snapshots, param(c));
     const r = new Reader(isObject(c.body) ? c.body : {});
@@ -71,7 +71,7 @@ export function snapshotRoutes(world: World, router: Router): void {
   router.on("POST", "/snapshots/{}/action/?do=clone", (c) => {
     const row = needOwn(world, store.snapshots, param(c), "CLONE");
     if (row.status !== "available" || row.deleting) throw forbidden(`Cannot clone snapshot ${row.uuid} in state '${row.status}'`);
-    const source = need(store.drives, row.drive);
+    const source = need(world, store.drives, row.drive);
     const r = new Reader(isObject(c.body) ? c.body : {});
     const over = { name: r.string("name", row.name), media: r.choice("media", source.media, ["disk", "cdrom"] as const) };
     r.done();

@@ -54,7 +54,7 @@ export function tagRoutes(world: World, router: Router): void {
       return tagView(world, row);
     }));
   });
-  router.on("GET", "/tags/{}/", (c) => ok(tagView(world, need(store.tags, param(c)))));
+  router.on("GET", "/tags/{}/", (c) => ok(tagView(world, need(world, store.tags, param(c)))));
   router.on("PUT", "/tags/{}/", (c) => {
     const row = needOwn(world, store.tags, param(c));
     const r = new Reader(isObject(c.body) ? c.body : {});
@@ -82,7 +82,7 @@ export function tagRoutes(world: World, router: Router): void {
   for (const kind of Object.keys(KINDS) as (keyof typeof KINDS)[])
     for (const tail of ["", "detail/"])
       router.on("GET", `/tags/{}/${kind}/${tail}`, (c) => {
-        const tag = need(store.tags, param(c)).uuid;
+        const tag = need(world, store.tags, param(c)).uuid;
         const found = rows(kind).filter((x) => x.row.tags.includes(tag));
         // the recordings show the reference of these rows as an object
         return ok(listOf({ rows: found, view: (x) => ({ ...pick(x.view, tail === "" ? KINDS[kind] : undefined), resource_uri: ref(kind, x.row.uuid) }) }, c.query));
@@ -109,6 +109,6 @@ export function aclRoutes(world: World, router: Router): void {
     });
     return created(rows.map((row) => aclView(store.acls.add(row))));
   });
-  router.on("GET", "/acls/{}/", (c) => ok(aclView(need(store.acls, param(c)))));
+  router.on("GET", "/acls/{}/", (c) => ok(aclView(need(world, store.acls, param(c)))));
   router.on("DELETE", "/acls/{}/", (c) => (store.acls.remove(needOwn(world, store.acls, param(c), "DELETE").uuid), noContent));
 }
