@@ -9,6 +9,13 @@ class LaneReporter extends Mocha.reporters.Spec {
     const file = process.env["ELASTIGRID_LANE_COUNTS"];
     let failed = 0; // hooks that fail count too: mocha's own statistics leave out what they kept from running
     runner.on("fail", () => (failed += 1));
+    // mocha would die at once and leave what the tests started; so: fail the test at hand, skip the others, run the hooks.
+    process.once("SIGINT", () => {
+      runner.abort();
+      setImmediate(() => {
+        throw new Error("interrupted");
+      });
+    });
     runner.once("end", () => {
       const counts: LaneCounts = { passed: this.stats.passes, failed, skipped: this.stats.pending };
       if (file !== undefined) writeFileSync(file, JSON.stringify(counts));
