@@ -32,5 +32,20 @@ export function ask<T>(socket: string, method: "GET" | "POST", path: string, bod
   });
 }
 
+/**
+ * The same, and again for a while when nobody listens: the controller is away for two seconds whenever `pulumi up` has brought
+ * it something new. Every call may be repeated: it says what shall be, not what to add.
+ */
+export async function askPatiently<T>(socket: string, method: "GET" | "POST", path: string, body?: unknown, patienceMs = 8_000): Promise<T> {
+  for (const until = Date.now() + patienceMs; ; ) {
+    try {
+      return await ask<T>(socket, method, path, body);
+    } catch (e) {
+      if (!(e instanceof ControllerError) || !e.unreachable || Date.now() >= until) throw e;
+      await new Promise((r) => setTimeout(r, 500));
+    }
+  }
+}
+
 const lost = (e: Error): ControllerError =>
   new ControllerError(`THE CONTROLLER DOES NOT ANSWER (${e.message}): the group keeps its size and its jobs go on; see \`systemctl status elastigrid-controller\` on the master`, true);

@@ -8,7 +8,7 @@ import type { JournalEntry } from "../controller/ports";
 import { runCommand } from "../controller/run-command";
 import type { GridStatus, WorkerStatus } from "../controller/status";
 import { parseCommandLine, wholeNumber, type Invocation } from "./args";
-import { ask, ControllerError } from "./ask";
+import { ask, askPatiently, ControllerError } from "./ask";
 import { log, masterApply } from "./master-apply";
 import { findOutputs, quote, readOutputs, remoteCommand, runOnMaster } from "./remote";
 import { jobsTable, journalLine, statusScreen, warnings, workersTable } from "./tables";
@@ -23,8 +23,9 @@ const usage = (problem: string): number => {
   err(`elastigrid: ${problem}\n(elastigrid --help lists the commands)`);
   return USAGE;
 };
-const get = <T>(path: string): Promise<T> => ask<T>(paths.socket, "GET", path);
-const post = (path: string, body: unknown): Promise<unknown> => ask(paths.socket, "POST", path, body);
+const look = <T>(path: string): Promise<T> => ask<T>(paths.socket, "GET", path);
+const get = <T>(path: string): Promise<T> => askPatiently<T>(paths.socket, "GET", path);
+const post = (path: string, body: unknown): Promise<unknown> => askPatiently(paths.socket, "POST", path, body);
 
 /** Runs one command line; answers the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -164,7 +165,7 @@ async function journal(v: Invocation, json: boolean): Promise<number> {
 async function wait(v: Invocation, json: boolean): Promise<number> {
   const result = await waitForWorkers({
     workers: Number(v.flags["workers"]), timeoutSeconds: Number(v.flags["timeout"] ?? 300), nowMs: () => Date.now(), sleep, print: json ? err : out,
-    status: () => get<GridStatus>("/status"), console: (worker) => get(`/console?worker=${encodeURIComponent(worker)}`), serviceLog: () => log(runCommand, "elastigrid-controller.service"),
+    status: () => look<GridStatus>("/status"), console: (worker) => get(`/console?worker=${encodeURIComponent(worker)}`), serviceLog: () => log(runCommand, "elastigrid-controller.service"),
   });
   if (json) out(JSON.stringify(result));
   else if (result.ok) out(`${result.ready} workers in the pool after ${result.seconds} s`);
@@ -177,7 +178,7 @@ async function apply(): Promise<number> {
   for await (const chunk of process.stdin as AsyncIterable<Buffer>) chunks.push(chunk);
   await masterApply(Buffer.concat(chunks).toString("utf8"), {
     paths, run: runCommand, print: out, sleep, nowMs: () => Date.now(),
-    controllerAnswers: () => get("/status").then(() => true, (e: unknown) => {
+    controllerAnswers: () => look("/status").then(() => true, (e: unknown) => {
       if (e instanceof ControllerError) return false;
       throw e;
     }),

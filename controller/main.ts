@@ -124,7 +124,7 @@ function makeHandlers(controller: Controller, config: ControllerConfig, override
       const w = find(name);
       if (typeof w === "string") return { problem: w };
       if (pool.consoleTail === undefined) return { problem: "this cloud's API shows no console output" };
-      return { text: await pool.consoleTail(w.id) };
+      return { text: (await pool.consoleTail(w.id)) ?? "(the cloud shows nothing)" };
     },
     scale: (order) => then(override.scale(order)),
     drain: (name, now) => {

@@ -1,7 +1,8 @@
 import { listOwn, type Client } from "../../components/cloudsigma/client";
 import { isClosing, isMember, poolOf } from "../../components/cloudsigma/membership";
 import { MARK } from "../../components/cloudsigma/marks";
-import type { Server } from "../../components/cloudsigma/wire";
+import { lastLines, listenTo, parseConsoleUrl } from "../../components/cloudsigma/provider/console";
+import type { ActionResult, Server } from "../../components/cloudsigma/wire";
 import { CloudError, isCloudError } from "../../components/errors";
 import { known, unknown, type GrowResult, type Member, type MemberStatus, type Observed, type Pool, type PoolView, type RemovalStep } from "../ports";
 
@@ -13,6 +14,8 @@ export interface CloudsigmaPoolOptions {
 const STATUSES: ReadonlySet<string> = new Set(["stopped", "starting", "running", "stopping"]);
 /** Only these may have been copied for this server alone. */
 const COPYING = "cloning_dst";
+const CONSOLE_LIMIT_MS = 3_000;
+const CONSOLE_LINES = 15;
 
 /** The worker group on CloudSigma: clones of a stopped template server, known by what a clone copies of its meta. */
 export class CloudsigmaPool implements Pool {
@@ -87,6 +90,21 @@ export class CloudsigmaPool implements Pool {
     } catch (e) {
       if (isCloudError(e, "wrong-state") || isCloudError(e, "not-found") || (isCloudError(e) && e.kind === "transient")) return "stopping"; // the next step sees where it is
       throw e;
+    }
+  }
+
+  /** By the serial console of the API: opened, read for a moment, closed. */
+  async consoleTail(id: string): Promise<string | undefined> {
+    const server = await this.client.find("servers", id);
+    if (server === undefined || server.status !== "running") return undefined;
+    this.refuseForeign(server);
+    const at = parseConsoleUrl((await this.client.action<ActionResult>("servers", id, "open_console")).console_url ?? "");
+    if (at === undefined) return undefined;
+    const secret = server.vnc_password ?? "";
+    try {
+      return lastLines(await listenTo({ ...at, say: `${secret}\n`, limitMs: CONSOLE_LIMIT_MS }), CONSOLE_LINES, [secret]).join("\n");
+    } finally {
+      await this.client.action("servers", id, "close_console");
     }
   }
 
