@@ -10,7 +10,9 @@ class LaneReporter extends Mocha.reporters.Spec {
     let failed = 0; // hooks that fail count too: mocha's own statistics leave out what they kept from running
     runner.on("fail", () => (failed += 1));
     // mocha would die at once and leave what the tests started; so: fail the test at hand, skip the others, run the hooks.
+    let interrupted = false;
     process.once("SIGINT", () => {
+      interrupted = true;
       runner.abort();
       setImmediate(() => {
         throw new Error("interrupted");
@@ -19,6 +21,7 @@ class LaneReporter extends Mocha.reporters.Spec {
     runner.once("end", () => {
       const counts: LaneCounts = { passed: this.stats.passes, failed, skipped: this.stats.pending };
       if (file !== undefined) writeFileSync(file, JSON.stringify(counts));
+      if (interrupted) process.exit(130); // the test at hand may still wait for something; nobody waits for it
     });
   }
 }
