@@ -55,7 +55,8 @@ export class MasterSetup extends pulumi.ComponentResource {
       customTimeouts: { create: `${limitSeconds}s`, update: `${limitSeconds}s` },
     });
 
-    const files = new remote.Command(`${name}-files`, { connection, create: "sh -s", stdin: pushFilesScript(masterFiles(config)) }, child([]));
+    const firstBoot = config.timeouts.masterReadySeconds;
+    const files = new remote.Command(`${name}-files`, { connection, create: "sh -s", stdin: pushFilesScript(masterFiles(config), firstBoot) }, child([], firstBoot + 60));
     const program = new remote.CopyToRemote(`${name}-program`, { connection, source: new pulumi.asset.FileAsset(bundle.path), remotePath: bundlePath }, child([files]));
     const document = pulumi
       .all([args.gridUid, args.controllerTarget, args.cloud.controllerCredentials(), args.poolKey])

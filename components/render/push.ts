@@ -4,10 +4,17 @@ import type { GuestFile } from "./guest-file";
  * A shell script for standard input of a root shell on the master: brings its files up to date and makes running
  * services read them. Nothing restarts that did not change, and no job notices.
  */
-export function pushFilesScript(files: readonly GuestFile[]): string {
+export function pushFilesScript(files: readonly GuestFile[], firstBootSeconds = 300): string {
   return [
     "set -eu",
     "umask 022",
+    "# sshd answers before the first boot is through.",
+    "waited=0",
+    "until [ -e /run/cloud-init/result.json ]; do",
+    `  [ $waited -lt ${firstBootSeconds} ] || { echo "the first boot is not through after ${firstBootSeconds} s:"; cloud-init status --long; exit 1; } >&2`,
+    "  sleep 1; waited=$((waited + 1))",
+    "done",
+    "grep -Eq '\"errors\": \\[\\]' /run/cloud-init/result.json || { echo 'cloud-init reports errors:'; cat /run/cloud-init/result.json; tail -n 20 /var/log/cloud-init-output.log; } >&2",
     "mkdir -p /opt/elastigrid",
     'changed=""',
     "put() { # path, mode; contents in base64 on standard input",

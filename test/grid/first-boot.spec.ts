@@ -62,7 +62,8 @@ describe("first boot", function () {
       uuid: MASTER, name: "boot-master", cpuMHz: 4000, smp: 2, memoryBytes: 2 ** 30, bootDriveUuid: "disk-m", publicKeys: [], meta: meta(masterUserData(config)),
       nics: [{ mac: "22:a5:00:00:00:01", publicAddress: address }, { mac: "22:a5:00:00:00:02", vlanUuid: VLAN }],
     });
-    await until("the master answers", 30, async () => (await ssh("test -e /run/cloud-init/result.json || test -e /var/lib/cloud/instance/boot-finished")).code === 0);
+    await until("the master answers", 30, async () => (await ssh("true")).code === 0);
+    expect((await ssh("sh -s", pushFilesScript(masterFiles(config), 30))).out).to.equal("files: as they were\n");
     await ssh("umask 077; cat > /root/key", readFileSync(join(stateDir, "key"), "utf8"));
     await ssh("umask 077; mkdir -p /etc/condor/passwords.d; base64 -d > /etc/condor/passwords.d/POOL; systemctl start condor", poolKeyFile(poolKey).toString("base64"));
     const token = mintIdToken({ poolKey, issuer: domain, subject: workerIdentity(domain), scopes: workerScopes, nowSeconds: Math.floor(Date.now() / 1000) - 5, jti: "first-boot-spec" });

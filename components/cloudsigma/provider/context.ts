@@ -35,6 +35,7 @@ export interface Context {
 }
 
 let settings: Settings = {};
+let fixed: Context | undefined;
 let context: { readonly key: string; readonly value: Context } | undefined;
 
 /** Called by the engine once per process and resource type, with the stack's configuration (secrets in clear). */
@@ -45,6 +46,7 @@ export function configure(req: { readonly config: { get(key: string): string | u
 
 /** Made at first use: check and diff work without credentials. */
 export function currentContext(): Context {
+  if (fixed !== undefined) return fixed;
   const key = JSON.stringify(settings);
   if (context?.key !== key) context = { key, value: contextOf(makeClient(settings)) };
   return context.value;
@@ -53,4 +55,9 @@ export function currentContext(): Context {
 export function contextOf(client: Client): Context {
   const local = isLocalHost(new URL(client.endpoint).hostname);
   return { client, pollMs: local ? 150 : 2_000, settleMs: local ? 200 : 5_000, exclusive: new OneAtATime() };
+}
+
+/** For tests: with shorter pauses than a cloud likes. Undefined ends it. */
+export function useContext(value: Context | undefined): void {
+  fixed = value;
 }

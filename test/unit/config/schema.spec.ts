@@ -1,0 +1,113 @@
+import { expect } from "chai";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { checkGridConfig, parseGridConfig } from "../../../components/config/schema";
+import { configurationReference } from "../../../components/config/reference";
+import { isConfigError } from "../../../components/errors";
+import { fromYaml } from "../../../components/render/yaml";
+
+const root = join(__dirname, "..", "..", "..", "..");
+const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea me";
+
+/** [what is wrong, configuration, path, part of rule or fix] */
+const table: Array<[string, unknown, string, RegExp]> = [
+  ["an unknown key, with what was meant", { workrs: {} }, "grid.workrs", /did you mean workers/],
+  ["an unknown key deep inside", { alarms: { cpuHigh: { treshold: 1 } } }, "grid.alarms.cpuHigh.treshold", /not a known key/],
+  ["an unknown key in a list", { firewall: [{ name: "a", protocol: "tcp", port: "1", ports: "1" }] }, "grid.firewall[0].port", /did you mean ports/],
+  ["decimal units", { master: { memory: "2GB" } }, "grid.master.memory", /MiB, GiB or TiB/],
+  ["a size without unit", { master: { memory: 2048 } }, "grid.master.memory", /"2048 MiB"/],
+  ["a size that is no whole MiB", { master: { memory: "1.0001 GiB" } }, "grid.master.memory", /whole MiB/],
+  ["too little memory", { workers: { memory: "10 MiB" } }, "grid.workers.memory", /at least 256 MiB/],
+  ["a number in quotes", { workers: { max: "3" } }, "grid.workers.max", /write 3 without quotes/],
+  ["half a worker", { workers: { max: 2.5 } }, "grid.workers.max", /whole number/],
+  ["min above max", { workers: { min: 4, max: 3 } }, "grid.workers.max", /workers\.min \(4\)/],
+  ["min above the default max", { workers: { min: 9 } }, "grid.workers.max", /workers\.min \(9\)/],
+  ["a public network", { network: { cidr: "8.8.8.0/24" } }, "grid.network.cidr", /private range/],
+  ["a network with host bits", { network: { cidr: "10.0.0.7/24" } }, "grid.network.cidr", /first address/],
+  ["no network", { network: { cidr: "10.0.0/24" } }, "grid.network.cidr", /IPv4 range/],
+  ["a network too small for any grid", { network: { cidr: "10.0.0.0/30" } }, "grid.network.cidr", /prefix from 16 to 28/],
+  ["a network too small for max", { network: { cidr: "10.0.0.0/28" }, workers: { max: 14 } }, "grid.network.cidr", /need 15.*prefix of 27/],
+  ["an address inside the network", { address: "10.77.0.9" }, "grid.address", /lies in the private network/],
+  ["ssh from inside the network", { ssh: { allowFrom: ["10.77.0.0/28"] } }, "grid.ssh.allowFrom[0]", /overlaps/],
+  ["an own port for ssh", { ssh: { port: 9618 } }, "grid.ssh.port", /HTCondor/],
+  ["a private key pasted as public", { ssh: { authorizedKeys: ["-----BEGIN"] } }, "grid.ssh.authorizedKeys[0]", /public key/],
+  ["alarms that cross", { alarms: { cpuLow: { thresholdPercent: 60 } } }, "grid.alarms.cpuLow.thresholdPercent", /swings/],
+  ["image by name and uuid", { image: { name: "a", uuid: "3f1c7a52-8d0e-4a6b-9c35-0b1f6e2d4a78" } }, "grid.image.uuid", /keep one/],
+  ["tcp without ports", { firewall: [{ name: "a", protocol: "tcp" }] }, "grid.firewall[0].ports", /is missing/],
+  ["icmp with ports", { firewall: [{ name: "a", protocol: "icmp", ports: "1" }] }, "grid.firewall[0].ports", /no ports/],
+  ["ports the wrong way round", { firewall: [{ name: "a", protocol: "tcp", ports: "20-10" }] }, "grid.firewall[0].ports", /range of ports/],
+  ["two rules of one name", { firewall: [{ name: "a", protocol: "icmp" }, { name: "a", protocol: "icmp" }] }, "grid.firewall[1].name", /firewall\[0\]/],
+  ["a setting that would let jobs be killed", { condor: { settings: { maxjobretirementtime: 0 } } }, "grid.condor.settings.maxjobretirementtime", /promises/],
+  ["a setting of two lines", { condor: { settings: { A: "1\nALLOW_WRITE = *" } } }, "grid.condor.settings.A", /one value|one line/],
+  ["a period of nothing", { purchases: { period: "soon" } }, "grid.purchases.period", /1 month/],
+  ["a list where an object must be", [], "grid", /an object/],
+];
+
+describe("parseGridConfig", () => {
+  for (const [says, given, path, wanted] of table)
+    it(`refuses ${says}`, () => {
+      const { config, problems } = checkGridConfig(given);
+      const found = problems.find((p) => p.path === path);
+      expect(found, JSON.stringify(problems)).to.not.equal(undefined);
+      expect(`${found?.rule}; ${found?.fix}`).to.match(wanted);
+      expect(config).to.equal(undefined);
+    });
+
+  it("reports every problem at once, each with path, value, rule and fix", () => {
+    try {
+      parseGridConfig({ workers: { min: 5, max: 2, memory: "1 GB" }, nam: "x", master: { vcpus: 0 } });
+      expect.fail("accepted");
+    } catch (e) {
+      if (!isConfigError(e)) throw e;
+      expect(e.problems.map((p) => p.path)).to.have.members(["grid.workers.memory", "grid.nam", "grid.master.vcpus", "grid.workers.max"]);
+      for (const p of e.problems) expect(p.rule.length * p.fix.length).to.be.greaterThan(0);
+      expect(e.message).to.match(/4 problems; nothing was created/);
+    }
+  });
+
+  it("completes an empty configuration, in numbers with units", () => {
+    const c = parseGridConfig(undefined);
+    expect(c.name).to.equal("grid");
+    expect(c.image).to.deep.equal({ name: "elastigrid-appliance", kind: "appliance" });
+    expect(c.master).to.deep.equal({ vcpus: 2, memoryMiB: 2048, diskMiB: 10_240 });
+    expect(c.workers).to.deep.equal({ min: 1, max: 3, vcpus: 1, memoryMiB: 1024, diskMiB: 5120 });
+    expect(c.scaling).to.include({ growStep: 3, shrinkStep: 3, intervalSeconds: 5 });
+  });
+
+  it("follows max with both steps unless told otherwise", () => {
+    const { scaling } = parseGridConfig({ workers: { max: 7 }, scaling: { shrinkStep: 1 } });
+    expect(scaling).to.include({ growStep: 7, shrinkStep: 1 });
+  });
+
+  it("accepts what one may write", () => {
+    const c = parseGridConfig({
+      ssh: { authorizedKeys: [key], allowFrom: ["203.0.113.7/32"] },
+      workers: { memory: "1.5 GiB", min: 0, max: 1 },
+      firewall: [{ name: "web", protocol: "tcp", ports: "8000-8010" }],
+      condor: { settings: { MAX_JOBS_PER_OWNER: 5, X: true } },
+    });
+    expect(c.workers.memoryMiB).to.equal(1536);
+    expect(c.firewall).to.deep.equal([{ name: "web", protocol: "tcp", ports: { first: 8000, last: 8010 }, from: ["0.0.0.0/0"], to: "master" }]);
+    expect(c.condor.settings).to.deep.equal({ MAX_JOBS_PER_OWNER: "5", X: "true" });
+  });
+});
+
+describe("configuration files", () => {
+  const grid = (file: string): unknown => (fromYaml(readFileSync(join(root, "stacks", file), "utf8")) as { config: Record<string, unknown> }).config["elastigrid:grid"];
+  for (const file of ["Pulumi.local.yaml", "Pulumi.example.yaml"]) it(`accepts stacks/${file}`, () => expect(checkGridConfig(grid(file)).problems).to.deep.equal([]));
+
+  it("shows every key in the example", () => {
+    const keys = [...configurationReference().matchAll(/^\| `([\w.[\]]+)` \|/gm)].map((m) => m[1] as string).filter((k) => k !== "image.uuid");
+    const example = grid("Pulumi.example.yaml");
+    const has = (path: string): boolean =>
+      path.split(".").reduce<unknown>((at, step) => {
+        const name = step.replace("[]", "");
+        const value = (at as Record<string, unknown> | undefined)?.[name];
+        return step.endsWith("[]") ? Object.assign({}, ...(value as object[])) : value;
+      }, example) !== undefined;
+    expect(keys.length).to.be.greaterThan(50);
+    expect(keys.filter((k) => !has(k))).to.deep.equal([]);
+  });
+
+  it("keeps docs/configuration.md as the schema says", () => expect(readFileSync(join(root, "docs", "configuration.md"), "utf8")).to.equal(configurationReference()));
+});
