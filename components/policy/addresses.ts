@@ -71,7 +71,7 @@ export interface NetworkPlan {
   readonly leaseSeconds: number;
 }
 
-export function planNetwork(cidrText: string, maxWorkers = 0): NetworkPlan {
+export function planNetwork(cidrText: string): NetworkPlan {
   const cidr = parseCidr(cidrText);
   if (cidr === undefined) throw new RangeError(`${cidrText} is no IPv4 network`);
   return {
@@ -82,7 +82,7 @@ export function planNetwork(cidrText: string, maxWorkers = 0): NetworkPlan {
     dhcpFirst: hostAddress(cidr, 2),
     dhcpLast: hostAddress(cidr, hostCount(cidr)),
     broadcast: formatAddress(cidr.base + sizeOf(cidr) - 1),
-    leaseSeconds: Math.min(3600, Math.max(120, (hostCount(cidr) - 1 - maxWorkers) * 60)),
+    leaseSeconds: Math.min(3600, Math.max(120, hostCount(cidr) * 15)),
   };
 }
 

@@ -10,14 +10,15 @@ export const upstreamFile = "/run/elastigrid/upstream.conf";
 
 /** DHCP and names for the private network. Names of the pool and private addresses are answered at once, never asked upstream. */
 export function dnsmasqConfig(config: GridConfig): string {
-  const plan = planNetwork(config.network.cidr, config.workers.max);
+  const plan = planNetwork(config.network.cidr);
   const domain = poolDomain(config.name);
   return lines(
     "# Written by elastigrid.",
     `listen-address=127.0.0.1,${plan.masterAddress}`,
     "bind-dynamic",
     `dhcp-range=${plan.dhcpFirst},${plan.dhcpLast},${plan.netmask},${plan.leaseSeconds}s`,
-    `dhcp-lease-max=${config.workers.max * 4 + 64}`,
+    "# All of the range: limits of the group may change without a word to the master.",
+    "dhcp-lease-max=65536",
     `dhcp-leasefile=${leasesFile}`,
     "dhcp-authoritative",
     "dhcp-rapid-commit",

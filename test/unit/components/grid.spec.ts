@@ -1,0 +1,138 @@
+import * as pulumi from "@pulumi/pulumi";
+import { expect } from "chai";
+import { writeFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Client } from "../../../components/cloudsigma/client";
+
+interface Seen {
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Record<string, unknown>;
+}
+
+/** The mark that the engine puts around a secret. */
+const isSecret = (v: unknown): v is { value: unknown } => typeof v === "object" && v !== null && "4dabf18193072939515e22adb298388d" in v;
+const clear = (v: unknown): unknown => (isSecret(v) ? v.value : v);
+
+const DYNAMIC = "pulumi-nodejs:dynamic/cloudsigma:";
+const seed = "11".repeat(32);
+const poolKey = "ab".repeat(32);
+const settings = { endpoint: "http://127.0.0.1:9/api/2.0/", username: "someone@example.org", password: "pa55-word-of-the-account" };
+const secretValues = [seed, poolKey, settings.password, "Console1Secret"];
+
+describe("Grid on CloudSigma, under mocks", function () {
+  this.timeout(20_000);
+  let seen: Seen[], folder: string, outputs: Record<string, unknown>;
+
+  const deploy = async (raw: object): Promise<void> => {
+    seen = [];
+    await pulumi.runtime.setMocks(
+      {
+        newResource: (args) => {
+          seen.push({ type: args.type, name: args.name, inputs: args.inputs as Record<string, unknown> });
+          const made: Record<string, Record<string, unknown>> = {
+            "random:index/randomId:RandomId": { hex: "0123456789abcdef" },
+            "random:index/randomBytes:RandomBytes": { hex: args.name.includes("pool") ? poolKey : seed },
+            "random:index/randomPassword:RandomPassword": { result: "Console1Secret" },
+            [`${DYNAMIC}Vlan`]: { uuid: "vlan-1" },
+            [`${DYNAMIC}StaticIp`]: { address: "203.0.113.7" },
+            [`${DYNAMIC}WorkerPool`]: { templateUuid: "template-1" },
+          };
+          return { id: `${args.name}-id`, state: { ...(args.inputs as object), ...made[args.type] } };
+        },
+        call: () => ({}),
+      },
+      "elastigrid",
+      "test",
+      false,
+    );
+    const { Grid } = await import("../../../components/grid.js");
+    const { cloudsigmaCloud } = await import("../../../components/clouds/cloudsigma.js");
+    const { parseGridConfig } = await import("../../../components/config/schema.js");
+    const client = { endpoint: settings.endpoint, list: async () => [{ id: "LOC", display_name: "", api_endpoint: "http://198.51.100.1:9/api/2.0" }] } as unknown as Client;
+    const grid = new Grid("grid", { cloud: cloudsigmaCloud(settings, () => client), config: parseGridConfig(raw), bundle: { path: join(folder, "b.cjs"), digest: "d1" } });
+    const wanted = { masterAddress: grid.masterAddress, masterPrivateIp: grid.masterPrivateIp, sshPort: grid.sshPort, gridUid: grid.gridUid, poolDomain: grid.poolDomain };
+    outputs = await new Promise((done) => pulumi.output(wanted).apply(done));
+    await (pulumi.runtime as unknown as { disconnect(): Promise<void> }).disconnect();
+  };
+  const one = (type: string, name?: string): Seen => {
+    const found = seen.filter((s) => s.type === type && (name === undefined || s.name === name));
+    expect(found.length, `${type} ${name ?? ""}: ${seen.map((s) => `${s.type} ${s.name}`).join(", ")}`).to.equal(1);
+    return found[0] as Seen;
+  };
+  const apply = (): Seen => one("command:remote:Command", "grid-setup-apply");
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "elastigrid-mocks-"));
+    writeFileSync(join(folder, "b.cjs"), "// bundle\n");
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  describe("with its defaults", () => {
+    before(() => deploy({ ssh: { port: 2222 }, workers: { min: 2, max: 5 } }));
+
+    it("makes each part once, named after the grid", () => {
+      const kinds = seen.filter((s) => s.type.startsWith("elastigrid:") || s.type.startsWith(DYNAMIC)).map((s) => `${s.type.split(":").pop() ?? ""} ${s.name}`);
+      expect(kinds).to.have.members([
+        "Grid grid", "PrivateNetwork grid-network", "Vlan grid-network-vlan", "FloatingIp grid-address", "StaticIp grid-address-ip", "MasterServer grid-master",
+        "Drive grid-master-disk", "Server grid-master-server", "MasterReady grid-master-ready", "WorkerGroup grid-workers", "WorkerPool grid-workers-pool",
+        "AlarmPolicy grid-alarms", "MasterSetup grid-setup",
+      ]);
+    });
+    it("declares no number of workers: only limits, for the controller", () => {
+      expect(JSON.stringify(one(`${DYNAMIC}WorkerPool`).inputs)).to.not.match(/"(count|size|desired|min|max)"/);
+    });
+    it("puts the public card first and keeps the master when its user data change", () => {
+      const { inputs } = one(`${DYNAMIC}Server`);
+      expect(inputs["nics"]).to.deep.equal([{ address: "203.0.113.7" }, { vlan: "vlan-1" }]);
+      expect(inputs["onUserDataChange"]).to.equal("update");
+      expect(inputs).to.include({ cpuMHz: 4000, smp: 2, memoryBytes: 2 ** 31 });
+    });
+    it("marks every object with the grid and the stack", () => {
+      for (const kind of ["Vlan", "StaticIp", "Drive", "Server", "WorkerPool"])
+        expect(one(DYNAMIC + kind).inputs["marks"]).to.deep.equal({ gridUid: "0123456789abcdef", gridName: "grid", stack: "elastigrid/test" });
+    });
+    it("hands the controller its setup as a secret, with the endpoint that guests reach", () => {
+      const stdin = apply().inputs["stdin"];
+      expect(isSecret(stdin)).to.equal(true);
+      const document = JSON.parse(clear(stdin) as string) as Record<string, any>;
+      expect(document["poolKey"]).to.equal(poolKey);
+      expect(document["credentials"]).to.deep.equal({ username: settings.username, password: settings.password });
+      expect(document["controller"].cloud).to.deep.equal({ kind: "cloudsigma", endpoint: "http://198.51.100.1:9/api/2.0/", templateUuid: "template-1" });
+      expect(document["controller"].workers).to.deep.equal({ min: 2, max: 5, vcpus: 1, memoryMiB: 896, diskMiB: 5120 });
+    });
+    it("waits for the smallest group last", () => {
+      expect(clear(one("command:remote:Command", "grid-setup-workers").inputs["create"])).to.equal("elastigrid wait --workers 2 --timeout 300");
+    });
+    it("shows no secret in clear in any input", () => {
+      const walk = (v: unknown): unknown => (isSecret(v) ? "[secret]" : Array.isArray(v) ? v.map(walk) : typeof v === "object" && v !== null ? Object.fromEntries(Object.entries(v).map(([k, x]) => [k, walk(x)])) : v);
+      const text = JSON.stringify(seen.map((s) => walk(s.inputs)));
+      for (const value of secretValues) expect(text).to.not.include(value);
+      expect(text).to.not.include("PRIVATE KEY");
+      expect(JSON.stringify(seen)).to.include("PRIVATE KEY"); // it is there, as a secret
+    });
+    it("keeps the adapter out of the state", () => expect(one("elastigrid:index:Grid").inputs).to.deep.equal({ name: "grid", cloud: "cloudsigma" }));
+    it("runs nothing at destroy", () => {
+      for (const s of seen.filter((x) => x.type === "command:remote:Command")) expect(s.inputs["delete"]).to.equal(undefined);
+    });
+    it("gives the outputs that the command line needs", () => {
+      expect(outputs).to.deep.equal({ masterAddress: "203.0.113.7", masterPrivateIp: "10.77.0.1", sshPort: 2222, gridUid: "0123456789abcdef", poolDomain: "grid.internal" });
+    });
+  });
+
+  it("declares the cloud's objects alone when there is nothing to log in to", async () => {
+    await deploy({ bootstrap: "none" });
+    expect(seen.map((s) => s.type).filter((t) => t.startsWith("command:") || t.endsWith("MasterReady"))).to.deep.equal([]);
+    expect(outputs["masterAddress"]).to.equal("203.0.113.7");
+  });
+
+  it("changes nothing but the controller's setup when limits and alarms change", async () => {
+    await deploy({});
+    const before = seen.filter((s) => !s.type.startsWith("elastigrid:"));
+    await deploy({ workers: { max: 9 }, alarms: { cpuHigh: { thresholdPercent: 70 } } });
+    const after = seen.filter((s) => !s.type.startsWith("elastigrid:"));
+    const changed = after.filter((s) => JSON.stringify(s.inputs) !== JSON.stringify(before.find((b) => b.name === s.name)?.inputs)).map((s) => s.name);
+    expect(changed).to.deep.equal(["grid-setup-apply"]);
+  });
+});
