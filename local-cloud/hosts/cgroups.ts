@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, readdir, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rmdir, stat, writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "./run";
@@ -77,10 +77,17 @@ export class Cgroups {
     for (const root of this.roots()) await removeTree(join(root, `${this.prefix}-${uuid}`));
   }
 
-  /** Ends what still runs in folders of an earlier run, then removes them. */
+  /**
+   * Ends what still runs in folders of an earlier run, then removes them. Folders of other instances go only when they are
+   * old and empty: what remains of a killed one whose state folder nobody opens again.
+   */
   async sweep(): Promise<void> {
     for (const root of this.roots()) {
-      for (const name of await readdir(root)) if (name.startsWith(`${this.prefix}-`)) await removeTree(join(root, name), true);
+      for (const name of await readdir(root)) {
+        const folder = join(root, name);
+        if (name.startsWith(`${this.prefix}-`)) await removeTree(folder, true);
+        else if (/^elastigrid-[a-zA-Z0-9]+-/.test(name) && (await isForsaken(folder))) await removeTree(folder);
+      }
     }
   }
 
@@ -105,6 +112,24 @@ export class Cgroups {
       this.warn(`cannot write ${value} to ${file} (${messageOf(e)}): guests run without this limit`);
     }
   }
+}
+
+const FORSAKEN_AFTER_MS = 15 * 60_000;
+
+/** Nobody in it, and nothing made in it for a while: not one that is about to boot. */
+async function isForsaken(folder: string): Promise<boolean> {
+  try {
+    return Date.now() - (await stat(folder)).mtimeMs > FORSAKEN_AFTER_MS && (await isEmpty(folder));
+  } catch (e) {
+    if ((e as NodeJS.ErrnoException).code === "ENOENT") return false; // its own instance removed it meanwhile
+    throw e;
+  }
+}
+
+async function isEmpty(folder: string): Promise<boolean> {
+  if ((await readFile(join(folder, "cgroup.procs"), "utf8")).trim() !== "") return false;
+  for (const sub of await readdir(folder, { withFileTypes: true })) if (sub.isDirectory() && !(await isEmpty(join(folder, sub.name)))) return false;
+  return true;
 }
 
 async function removeTree(folder: string, kill = false): Promise<void> {
