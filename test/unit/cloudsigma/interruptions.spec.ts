@@ -32,7 +32,7 @@ describe("creation that is struck at any call", function () {
   after(() => w.stop());
 
   for (const kind of KINDS)
-    for (const [says, strike] of STRIKES)
+    for (const [says, strike] of kind === "worker-pool" && !process.env["ELASTIGRID_LONG"] ? STRIKES.filter((_, n) => n % 2 === 1) : STRIKES)
       it(`leaves one ${kind}: ${says}`, async () => {
         const over: Props = kind === "server" ? { nics: [{ vlan }] } : kind === "worker-pool" ? { vlan } : {};
         const empty = await count(w);

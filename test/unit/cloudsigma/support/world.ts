@@ -1,6 +1,6 @@
 import { makeClient, type Client } from "../../../../components/cloudsigma/client";
 import { MARK } from "../../../../components/cloudsigma/marks";
-import { configure } from "../../../../components/cloudsigma/provider/context";
+import { configure, contextOf, useContext } from "../../../../components/cloudsigma/provider/context";
 import { startLocalCloud, type LocalCloud, type LocalCloudOptions } from "../../../../local-cloud/index";
 import { inputsOf, provider, type KindName, type Props } from "./inputs";
 
@@ -15,11 +15,14 @@ export interface World {
   stop(): Promise<void>;
 }
 
+const FAST = { startMs: 5, stopMs: 5, driveCreateMs: 5, driveCloneMs: 8, driveResizeMs: 5, deleteMs: 5 };
+
 export async function startWorld(options: LocalCloudOptions = {}): Promise<World> {
-  const cloud = await startLocalCloud({ backend: "none", memory: true, log: () => undefined, ...options });
+  const cloud = await startLocalCloud({ backend: "none", memory: true, delays: FAST, log: () => undefined, ...options });
   const settings: Record<string, string> = { "cloudsigma:endpoint": cloud.endpoint, "cloudsigma:username": cloud.username, "cloudsigma:password": cloud.password };
   await configure({ config: { get: (key) => settings[key] } });
-  const client = makeClient({ endpoint: cloud.endpoint, username: cloud.username, password: cloud.password });
+  const client = makeClient({ endpoint: cloud.endpoint, username: cloud.username, password: cloud.password, retry: { baseMs: 4, capMs: 20 } });
+  useContext({ ...contextOf(client), pollMs: 15, settleMs: 5 });
   let seen = cloud.calls.last;
   return {
     cloud,
@@ -30,7 +33,10 @@ export async function startWorld(options: LocalCloudOptions = {}): Promise<World
       seen = cloud.calls.last;
       return rows.map((r) => `${r.method} ${r.path.replace(/^\/?(api\/2\.0\/)?/, "")}`);
     },
-    stop: () => cloud.stop(),
+    stop() {
+      useContext(undefined);
+      return cloud.stop();
+    },
   };
 }
 
