@@ -156,7 +156,8 @@ export function byId(world: World, id: number | string): SubscriptionRow | undef
 /** Renews or ends what is due. Called before every request, so no timer is needed for months ahead. */
 export function settleSubscriptions(world: World): void {
   const now = world.clock.now();
-  for (const row of [...world.store.subscriptions.all()]) {
+  // follow-ups made here are seen by the same loop, so that months without a request are caught up with
+  for (const row of world.store.subscriptions.all()) {
     if (row.closed || row.endMs > now) continue;
     if (row.auto_renew && world.store.account.balance >= Number(row.price)) {
       const next = extend(world, row);
