@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { findOnPath, packageRoot } from "./paths";
 import { problemLine } from "./problem";
@@ -80,8 +79,8 @@ function specs(name: LaneName): string[] {
 }
 
 async function runLane(name: LaneName): Promise<LaneResult> {
-  const scratch = mkdtempSync(join(tmpdir(), "elastigrid-lane-"));
-  const file = join(scratch, "counts.json");
+  const file = join(packageRoot, "dist", `.lane-${name}-${process.pid}.json`);
+  rmSync(file, { force: true });
   const { timeoutSeconds, limitSeconds } = lanes[name];
   const args = [
     "--enable-source-maps", join(packageRoot, "node_modules", "mocha", "bin", "_mocha"), "--no-config", "--no-package",
@@ -95,7 +94,7 @@ async function runLane(name: LaneName): Promise<LaneResult> {
     process.stdout.write(`   ${fault}\n`);
     return { ...counts, failed: counts.failed + 1, interrupted: how.stopped === "interrupted" };
   } finally {
-    rmSync(scratch, { recursive: true, force: true });
+    rmSync(file, { force: true });
   }
 }
 
