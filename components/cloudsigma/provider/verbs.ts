@@ -48,7 +48,7 @@ export class HalfMade extends Error {
     super(reason);
     this.name = "HalfMade";
     this.id = id;
-    this.properties = properties;
+    this.properties = { ...properties };
     this.reasons = [reason];
   }
 }
@@ -118,7 +118,13 @@ export function verbs<I extends object, O extends object>(spec: ResourceSpec<I, 
       const replaces = [...new Set([...found.replaces, ...unknown.filter((k) => spec.replacing.includes(k))])].sort();
       return Promise.resolve({ changes: unknown.length > 0 || found.changed.length > 0 || replaces.length > 0, replaces, deleteBeforeReplace: spec.deleteBeforeReplace });
     },
-    create: (inputs) => forPeople((ctx) => spec.create(ctx, plain(inputs) as I)),
+    create: (inputs) =>
+      forPeople((ctx) => spec.create(ctx, plain(inputs) as I)).catch((e: unknown) => {
+        // The engine's helper adds the provider's text to results, but not to a half-made object's: without it, the
+        // object could never be read or deleted.
+        if (e instanceof HalfMade) Object.assign(e.properties, "__provider" in inputs ? { __provider: inputs["__provider"] } : {});
+        throw e;
+      }),
     read: (id, props = {}) =>
       forPeople(async (ctx) => (await spec.read(ctx, id, plain(props) as Partial<O>)) ?? { id: "", props: {} }),
     update: (id, olds, news) => forPeople(async (ctx) => ({ outs: await spec.update(ctx, id, plain(olds) as O, plain(news) as I) })),

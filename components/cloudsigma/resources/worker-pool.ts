@@ -202,9 +202,9 @@ const v = verbs<WorkerPoolInputs, WorkerPoolOutputs>({
     const left = await findTemplate(ctx, poolId);
     if (left !== undefined && isClosing(left)) await removePool(ctx, i); // a deletion that was cut
     let seen: Partial<WorkerPoolOutputs> = { poolId, templateUuid: "", driveUuid: "", tagUuid: "" };
-    const outs = await recorded(ctx, poolId, i, () => align(ctx, i, (o) => (seen = { ...seen, ...o }))).catch((e: unknown) => {
-      throw e instanceof Error && "properties" in e ? Object.assign(e, { properties: { ...i, ...seen } }) : e;
-    });
+    // filled as the parts come into being: what is recorded when a later one fails
+    const seen = { ...i, poolId, templateUuid: "", driveUuid: "", tagUuid: "" };
+    const outs = await recorded(ctx, poolId, seen, () => align(ctx, i, (o) => Object.assign(seen, o)));
     return { id: poolId, outs };
   },
   async read(ctx, id, props) {
