@@ -201,7 +201,6 @@ const v = verbs<WorkerPoolInputs, WorkerPoolOutputs>({
     const poolId = poolOfInputs(i);
     const left = await findTemplate(ctx, poolId);
     if (left !== undefined && isClosing(left)) await removePool(ctx, i); // a deletion that was cut
-    let seen: Partial<WorkerPoolOutputs> = { poolId, templateUuid: "", driveUuid: "", tagUuid: "" };
     // filled as the parts come into being: what is recorded when a later one fails
     const seen = { ...i, poolId, templateUuid: "", driveUuid: "", tagUuid: "" };
     const outs = await recorded(ctx, poolId, seen, () => align(ctx, i, (o) => Object.assign(seen, o)));
