@@ -1,5 +1,5 @@
 import { listOwn, type Client } from "../cloudsigma/client";
-import { describe } from "../cloudsigma/explain";
+import { explain } from "../cloudsigma/explain";
 import { MARK } from "../cloudsigma/marks";
 import type { Capabilities, Drive, HostLimits, Ip, LibDrive, Meta, Server, Vlan } from "../cloudsigma/wire";
 import type { GridConfig, ServerSize } from "../config/grid-config";
@@ -64,8 +64,10 @@ export async function preflightCloudsigma(api: () => Client, config: GridConfig,
 }
 
 function unreachable(e: unknown): Problem {
-  if (isCloudError(e, "auth")) return { path: "cloudsigma:username, cloudsigma:password", rule: "are refused by the cloud", fix: describe(e).replace(/\s*\n\s*/g, "; ") };
-  return { path: "cloudsigma:endpoint", rule: "the cloud cannot be asked", fix: describe(e).replace(/\s*\n\s*/g, "; ") };
+  if (!isCloudError(e)) throw e; // a mistake of ours is no problem of the configuration
+  const fix = explain(e).next;
+  if (e.kind === "auth") return { path: "cloudsigma:username and cloudsigma:password", rule: `are refused by the cloud (HTTP ${e.status})`, fix };
+  return { path: "cloudsigma:endpoint", rule: `the cloud cannot be asked: ${e.message.replace(/\s*\n\s*/g, "; ")}`, fix };
 }
 
 const dedupe = (problems: readonly Problem[]): Problem[] => problems.filter((p, i) => problems.findIndex((q) => q.path === p.path) === i);

@@ -85,8 +85,8 @@ const firewallRule = z.strictObject({
     .describe("what the rule is for; appears as a comment in nftables"),
   protocol: z.enum(["tcp", "udp", "icmp"]).describe("tcp, udp or icmp"),
   ports: z
-    .string()
-    .refine((s) => parsePorts(s) !== undefined, text("must be a port or a range of ports from 1 to 65535", 'write it like "443" or "8000-8010", in quotes'))
+    .union([z.string(), z.number()])
+    .refine((s) => parsePorts(String(s)) !== undefined, text("must be a port or a range of ports from 1 to 65535", 'write it like 443 or "8000-8010"'))
     .optional()
     .describe("port or range; not for icmp"),
   from: z.array(cidr).min(1, text("must name a range", 'write ["0.0.0.0/0"] for everybody')).default(["0.0.0.0/0"]).describe("who may connect"),

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { Problem } from "../errors";
 import { nearest } from "../policy/names";
-import { keysAt } from "./schema-walk";
+import { keysAt, metaAt } from "./schema-walk";
 
 type Issue = z.core.$ZodIssue;
 
@@ -15,7 +15,7 @@ export function schemaProblems(issues: readonly Issue[], raw: unknown, root: str
       return [{ path, rule, fix }];
     }
     const found = valueAt(raw, issue.path);
-    if (issue.code === "invalid_type") return [wrongType(path, found, issue.expected)];
+    if (issue.code === "invalid_type") return [wrongType(path, found, issue.expected, metaAt(issue.path).unit === "size")];
     if (issue.code === "invalid_union") return [{ path, value: show(found), rule: "must be text, a number, true or false", fix: "write one value" }];
     if (issue.code === "invalid_value") {
       const wanted = issue.values.map(String);
@@ -49,11 +49,11 @@ function unknownKey(path: string, key: string, known: readonly string[]): Proble
 
 const articles: Record<string, string> = { object: "an object (key: value)", array: "a list", string: "text", number: "a number", int: "a whole number", boolean: "true or false", record: "an object (key: value)" };
 
-function wrongType(path: string, found: unknown, expected: string): Problem {
+function wrongType(path: string, found: unknown, expected: string, isSize: boolean): Problem {
   const wanted = articles[expected] ?? expected;
   if (found === undefined) return { path, rule: "is missing", fix: `set it to ${wanted}` };
   const hint =
-    expected === "string" && typeof found === "number" ? `write it in quotes, with a unit where it is a size ("${found} MiB")`
+    expected === "string" && typeof found === "number" ? (isSize ? `write it with its unit, such as "${found} MiB"` : `write it in quotes: "${found}"`)
     : expected === "number" && typeof found === "string" && found.trim() !== "" && Number.isFinite(Number(found)) ? `write ${Number(found)} without quotes`
     : `write ${wanted}`;
   return { path, value: show(found), rule: `must be ${wanted}`, fix: hint };

@@ -1,5 +1,5 @@
 import { gridSchema } from "./grid-schema";
-import { elementOf, shapeOf, unwrap, type AnySchema } from "./schema-walk";
+import { elementOf, metaOf, shapeOf, unwrap, type AnySchema } from "./schema-walk";
 
 /** The configuration reference, made from the schema: `node dist/components/config/reference.js > docs/configuration.md`. */
 export function configurationReference(): string {
@@ -49,18 +49,6 @@ function rowsOf(schema: AnySchema, prefix: string): Row[] {
   });
 }
 
-interface Meta {
-  readonly description?: string;
-  readonly unit?: string;
-}
-
-/** Description and unit may sit on any layer of defaults. */
-function metaOf(schema: AnySchema): Meta {
-  const own = (schema as AnySchema & { meta?: () => Meta | undefined }).meta?.() ?? {};
-  const inner = (schema._zod.def as { innerType?: AnySchema }).innerType;
-  return inner === undefined ? own : { ...metaOf(inner), ...own };
-}
-
 const meaningOf = (schema: AnySchema): string => metaOf(schema).description ?? "";
 
 function typeOf(schema: AnySchema): string {
@@ -71,7 +59,7 @@ function typeOf(schema: AnySchema): string {
   if (def.entries !== undefined) return Object.values(def.entries).map((v) => `\`${v}\``).join(" or ");
   const element = elementOf(inner);
   if (element !== undefined) return shapeOf(element) === undefined ? `list of ${typeOf(element)}` : "list of objects";
-  const words: Record<string, string> = { string: "text", boolean: "true or false", number: "number", record: "object" };
+  const words: Record<string, string> = { string: "text", boolean: "true or false", number: "number", record: "object", union: "text or number" };
   return words[def.type] ?? def.type;
 }
 

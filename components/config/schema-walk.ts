@@ -21,11 +21,31 @@ export function elementOf(schema: AnySchema): AnySchema | undefined {
   return def.type === "array" ? def.element : undefined;
 }
 
-/** The keys that are known at a path of the configuration. */
-export function keysAt(path: readonly PropertyKey[]): readonly string[] {
-  const found = path.reduce<AnySchema | undefined>(
+const schemaAt = (path: readonly PropertyKey[]): AnySchema | undefined =>
+  path.reduce<AnySchema | undefined>(
     (at, step) => (at === undefined ? undefined : typeof step === "number" ? elementOf(at) : shapeOf(at)?.[String(step)]),
     gridSchema,
   );
+
+export interface SchemaMeta {
+  readonly description?: string;
+  readonly unit?: string;
+}
+
+/** Description and unit may sit on any layer of defaults. */
+export function metaOf(schema: AnySchema): SchemaMeta {
+  const own = (schema as AnySchema & { meta?: () => SchemaMeta | undefined }).meta?.() ?? {};
+  const inner = (schema._zod.def as { innerType?: AnySchema }).innerType;
+  return inner === undefined ? own : { ...metaOf(inner), ...own };
+}
+
+export function metaAt(path: readonly PropertyKey[]): SchemaMeta {
+  const schema = schemaAt(path);
+  return schema === undefined ? {} : metaOf(schema);
+}
+
+/** The keys that are known at a path of the configuration. */
+export function keysAt(path: readonly PropertyKey[]): readonly string[] {
+  const found = schemaAt(path);
   return Object.keys((found && shapeOf(found)) ?? {});
 }

@@ -39,7 +39,7 @@ function normalise(c: GridConfigText): GridConfig {
     master: size(master),
     workers: { min: workers.min, max: workers.max, ...size(workers) },
     scaling: { ...scaling, growStep: scaling.growStep ?? workers.max, shrinkStep: scaling.shrinkStep ?? workers.max },
-    firewall: firewall.map(({ ports, ...rule }) => ({ ...rule, ...(ports === undefined ? {} : { ports: parsePorts(ports)! }) })),
+    firewall: firewall.map(({ ports, ...rule }) => ({ ...rule, ...(ports === undefined ? {} : { ports: parsePorts(String(ports))! }) })),
     condor: { settings: Object.fromEntries(Object.entries(condor.settings).map(([k, v]) => [k, String(v)])) },
   };
 }
