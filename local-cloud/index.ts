@@ -100,6 +100,8 @@ export interface LocalCloud {
 const QUICK: Delays = { startMs: 20, stopMs: 20, addressMs: 0, acpiMs: 60_000, driveCreateMs: 20, driveCloneMs: 40, driveResizeMs: 20, deleteMs: 20, snapshotMs: 20, writeMs: 0 };
 const HABITS: Habits = { listLagMs: 0, statusLagMs: 0, concurrency: false, hotplug: false, bulkClone: true, fwpolicies: false, errorAsObject: false };
 const DEFAULT_BALANCE = 100_000;
+/** Longer than clients pause between polls: a connection closed just then would look like a lost answer. */
+const KEEP_ALIVE_MS = 75_000;
 
 /** Starts a CloudSigma-compatible cloud on this computer. */
 export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<LocalCloud> {
@@ -140,7 +142,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     });
     const servers: Server[] = [];
     const listen = async (at: { host: string; port: number } | { path: string }): Promise<Server> => {
-      const server = createServer({ keepAliveTimeout: 5_000 }, listener);
+      const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, listener);
       await new Promise<void>((done, fail) => {
         server.once("error", fail);
         server.listen(at, done);

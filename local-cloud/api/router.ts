@@ -62,7 +62,7 @@ export class Router {
       if (route.action !== undefined && route.action !== action) continue;
       const m = route.pattern.exec(full);
       if (m === null) continue;
-      const params = m.slice(1).map((s) => decodeURIComponent(s));
+      const params = m.slice(1).map(decoded);
       if (best === undefined || params.length < best.params.length) best = { route, params };
     }
     if (best === undefined) throw notFoundPath(action === undefined ? path : `${path}?do=${action}`);
@@ -73,5 +73,13 @@ export class Router {
     }
     if (handler === undefined) throw notAllowed(method);
     return { handler, params: best.params };
+  }
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment; // a stray percent sign: no object has such a name, so it ends as 404
   }
 }

@@ -78,7 +78,7 @@ export function makeListener(p: ListenerParts): RequestListener {
   return (req, res) => {
     void (async () => {
       const method = req.method ?? "GET";
-      const url = new URL(req.url ?? "/", "http://local");
+      const url = URL.canParse(req.url ?? "/", "http://local") ? new URL(req.url ?? "/", "http://local") : new URL("http://local/");
       const path = `${url.pathname}${url.search}`;
       const inner = url.pathname.startsWith("/_local/");
       const seq = inner ? 0 : p.calls.next();

@@ -76,6 +76,7 @@ describe("conventions of local-cloud's API", () => {
     expect(await types("POST", `servers/${String(s.uuid)}/action/?do=dance`)).to.deep.equal([404, "notexist"]);
     expect((await raw("servers/", { headers: { authorization: lab.authorization, accept: "application/xml" } })).status).to.equal(406);
     expect((await raw("servers/", { method: "POST", headers: { authorization: lab.authorization }, body: "{not json" })).status).to.equal(400);
+    expect(await types("GET", "servers/%zz/")).to.deep.equal([404, "notexist"]);
     const options = await raw("servers/", { method: "OPTIONS", headers: { authorization: lab.authorization } });
     expect(await options.text()).to.equal("GET,POST,DELETE,OPTIONS");
   });
