@@ -8,7 +8,7 @@ import { isTemplate } from "../../components/cloudsigma/membership";
 import { startLocalCloud, type LocalCloud } from "../../local-cloud/index";
 import { engineEnvironment } from "../../tools/engine-env";
 import { packageRoot } from "../../tools/paths";
-import { mustRun } from "../../tools/process";
+import { mustRun, runCommand } from "../../tools/process";
 
 /** A user's project with one resource of every kind; what changes from test to test is read from a file. */
 const program = `
@@ -77,11 +77,19 @@ describe("CloudSigma provider under the real engine", function () {
     if (dir) rmSync(dir, { recursive: true, force: true });
   });
 
-  const pulumi = (...args: string[]): Promise<string> => {
+  const how = () => {
     const engine = engineEnvironment();
     if (!engine.available) throw new Error(engine.reason);
     const env = { ...engine.env, PULUMI_BACKEND_URL: `file://${join(dir, "state")}`, PULUMI_CONFIG_PASSPHRASE: "of the test" };
-    return mustRun(engine.pulumi, [...args, "--non-interactive", "--color", "never"], { cwd: dir, env, timeoutMs: 120_000 });
+    return { program: engine.pulumi, options: { cwd: dir, env, timeoutMs: 120_000 } };
+  };
+  const plainly = (args: readonly string[]): string[] => [...args, "--non-interactive", "--color", "never"];
+  const pulumi = (...args: string[]): Promise<string> => mustRun(how().program, plainly(args), how().options);
+  /** All that a run says which must fail. */
+  const failure = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await runCommand(how().program, plainly(args), how().options);
+    expect(code, stdout).to.not.equal(0);
+    return stdout + stderr;
   };
   const up = (...more: string[]): Promise<string> => pulumi("up", "--yes", "--skip-preview", ...more);
   const wish = (change: Record<string, object>): void => {
@@ -99,7 +107,6 @@ describe("CloudSigma provider under the real engine", function () {
     if (found === undefined) throw new Error(`no ${type} in the state`);
     return found;
   };
-  const failure = async (work: Promise<string>): Promise<string> => work.then(() => { throw new Error("did not fail"); }, (e: Error) => e.message);
 
   it("previews without a single write", async () => {
     expect(await pulumi("preview")).to.contain("+ 9 to create");
@@ -108,7 +115,7 @@ describe("CloudSigma provider under the real engine", function () {
 
   it("reports all bad inputs of a resource at once, and no secret", async () => {
     wish({ server: { cpuMHz: 1, memoryBytes: 5, vncPassword: "short-x" } });
-    const said = await failure(pulumi("preview"));
+    const said = await failure("preview");
     expect(said).to.contain("cpuMHz = 1").and.to.contain("memoryBytes = 5").and.to.contain("vncPassword: is shorter").and.to.not.contain("short-x");
     delete wishes["server"];
     wish({});
@@ -207,7 +214,7 @@ describe("CloudSigma provider under the real engine", function () {
   it("goes on after a run that failed half-way, without a second server", async () => {
     wish({ server: { userData: "#cloud-config\nthird: true\n" } });
     cloud.faults.add({ at: 1, match: { method: "POST", path: "do=start" }, do: { status: 402, type: "billing", message: "no funds" } });
-    const said = await failure(up());
+    const said = await failure("up", "--yes", "--skip-preview");
     expect(said).to.contain("no funds").and.to.contain("add funds").and.to.contain("balance:");
     cloud.faults.clear();
     expect((await resource("Server")).initErrors).to.have.length(1);
@@ -220,7 +227,7 @@ describe("CloudSigma provider under the real engine", function () {
   it("says which server is not as it should be, in words for people", async () => {
     wish({ drive: { sizeBytes: 14_000_000_000 } });
     cloud.faults.add({ match: { method: "PUT", path: "drives/" }, do: { status: 403, type: "permission", message: "cannot resize a drive mounted on a running guest" } });
-    const said = await failure(up());
+    const said = await failure("up", "--yes", "--skip-preview");
     cloud.faults.clear();
     expect(said).to.contain("cannot resize").and.to.contain("what to do:").and.to.not.contain("    at ");
     await up(); // the server that was stopped for it runs again
@@ -234,5 +241,14 @@ describe("CloudSigma provider under the real engine", function () {
     for (const kind of ["servers", "drives", "tags", "keypairs"] as const) expect(await client.list(kind), kind).to.deep.equal([]);
     expect((await client.list("subscriptions")).filter((s) => s.auto_renew)).to.deep.equal([]);
     for (const kind of ["vlans", "ips"] as const) for (const o of await client.list(kind)) expect(o.meta).to.deep.equal({ "elastigrid-free": "true" });
+  });
+
+  it("removes what a failed first run left half-made", async () => {
+    cloud.faults.add({ at: 1, match: { method: "POST", path: "do=start" }, do: { failBoot: {} } });
+    expect(await failure("up", "--yes", "--skip-preview")).to.contain("did not boot");
+    cloud.faults.clear();
+    await pulumi("destroy", "--yes", "--skip-preview");
+    for (const kind of ["servers", "drives", "tags", "keypairs"] as const) expect(await client.list(kind), kind).to.deep.equal([]);
+    expect(await state()).to.deep.equal([]);
   });
 });
