@@ -1,6 +1,7 @@
 export { AlarmPolicy, type AlarmPolicyArgs } from "./alarm-policy";
 export { chooseCloud, type Environment, type ReadConfig } from "./clouds";
 export type { Cloud } from "./clouds/cloud";
+export { cloudFromConfig, readStackConfig } from "./clouds/from-config";
 export { cloudsigmaCloud } from "./clouds/cloudsigma";
 export { readCloudsigmaSettings, type CloudsigmaSettings } from "./clouds/cloudsigma-settings";
 export { checkGridConfig, parseGridConfig, type FirewallRule, type GridConfig, type GridConfigInput, type ImageChoice, type ServerSize } from "./config/schema";

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { checkGridConfig, chooseCloud, ConfigError, type Cloud, type GridConfig, type Problem } from "../components";
+import { checkGridConfig, chooseCloud, ConfigError, readStackConfig, type Cloud, type GridConfig, type Problem } from "../components";
 
 export interface Settings {
   readonly cloud: Cloud;
@@ -8,11 +8,7 @@ export interface Settings {
 
 /** The only reader of the stack's configuration and of the environment. Throws every problem at once, also those that only the cloud knows. */
 export async function readSettings(env: NodeJS.ProcessEnv): Promise<Settings> {
-  const read = (key: string): string | undefined => {
-    const [namespace, name] = key.split(":");
-    return new pulumi.Config(namespace).get(name ?? "");
-  };
-  const { cloud, problems: cloudProblems } = chooseCloud(read, env);
+  const { cloud, problems: cloudProblems } = chooseCloud(readStackConfig, env);
   const raw = readObject("grid");
   const { config, problems: gridProblems } = raw.problem === undefined ? checkGridConfig(raw.value) : { config: undefined, problems: [raw.problem] };
   if (cloud === undefined || config === undefined) throw new ConfigError([...cloudProblems, ...gridProblems]);
