@@ -110,7 +110,7 @@ export async function manualControlAndLongJob(g: Grid): Promise<readonly [CheckO
   const steps: string[] = [];
   const follow = async (what: string, n: number): Promise<void> => {
     const from = Date.now();
-    await g.watcher.until(`${n} workers after ${what}`, (s) => s.workers.length === n && ready(s) >= Math.min(n, 1), 180);
+    await g.watcher.until(`${n} workers after ${what}`, exactly(n), 180);
     steps.push(`${what} ${seconds(from)} s`);
   };
   const empty = async (): Promise<string | undefined> => {

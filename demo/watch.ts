@@ -50,6 +50,7 @@ export class Watcher {
     } catch {
       return; // a line cut off by a restart of the controller; the next one follows in a second
     }
+    if (status.lastPassAt === undefined) return; // a controller that has just started has not looked yet
     this.latest = status;
     const { phases, queue } = summary(status);
     const workers = Object.values(phases).reduce((a, b) => a + b, 0);
