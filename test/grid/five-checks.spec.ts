@@ -20,6 +20,7 @@ const cacheDir = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache")
 /** The whole way: real engine, real hosts, real HTCondor, in the sizes of `SHORT`. */
 describe("a grid on real hosts", function () {
   this.timeout(600_000);
+  this.bail(true); // one grid, one story: what comes after a failure would only repeat it
   let dir: string, session: Session, master: Master, watcher: Watcher, grid: Grid;
   const lines: string[] = [];
   const print = (line: string): void => void lines.push(line);

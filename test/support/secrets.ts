@@ -29,7 +29,8 @@ function collect(value: unknown, into: Set<string>): void {
     for (const line of value.split("\n")) if (line.length >= 40 && !line.includes("PRIVATE KEY")) into.add(line);
     return;
   }
-  if (value.length >= 12 && !value.includes("\n")) into.add(value);
+  // A connection is secret as a whole because of its key: its address is not.
+  if (value.length >= 12 && !value.includes("\n") && !/^[\d.]+$/.test(value)) into.add(value);
 }
 
 /** In a document only what its names call secret: host names and sizes in it are none. */
