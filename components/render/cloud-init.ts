@@ -37,12 +37,9 @@ export function workerUserData(config: GridConfig): string {
     users: [],
     bootcmd: [["sh", "-c", workerIdentityScript(config)]],
     write_files: writeFiles(workerFiles(config)),
-    runcmd: [
-      ["systemctl", "daemon-reload"],
-      ["sysctl", "-q", "-p", "/etc/sysctl.d/60-elastigrid.conf"],
-      ["systemctl", "enable", "--now", "nftables.service", "elastigrid-enrol.service"],
-      ["systemctl", "enable", "--no-reload", "condor.service"],
-    ],
+    // The appliance needs no commands: its units were never loaded before their files came, and enrolment starts by itself.
+    // Elsewhere packages are installed first, which may load and start what they bring.
+    ...(config.image.kind === "stock" ? { runcmd: [["systemctl", "daemon-reload"], ["systemctl", "enable", "--now", "elastigrid-enrol.service"]] } : {}),
   });
 }
 

@@ -57,14 +57,20 @@ export function enrolScript(config: GridConfig): string {
     "#!/bin/sh",
     "# Written by elastigrid.",
     "umask 077",
+    "# The rules come before the first connection: one that they find half open they cut, and its answer never arrives.",
+    "systemctl start nftables.service",
+    "sysctl -q -p /etc/sysctl.d/60-elastigrid.conf",
     "mkdir -p /etc/condor/tokens.d",
     "token=/etc/condor/tokens.d/worker",
+    "tries=0",
     `until [ -s $token ]; do`,
-    `  if curl -fsS --noproxy '*' --max-time 10 http://${masterAddress}:${enrolmentPort}/v1/enrol -o $token.new && [ -s $token.new ]; then`,
+    `  if curl -fsS --noproxy '*' --connect-timeout 3 --max-time 10 http://${masterAddress}:${enrolmentPort}/v1/enrol -o $token.new && [ -s $token.new ]; then`,
     "    mv $token.new $token",
     "  else",
     "    rm -f $token.new",
-    "    sleep 1",
+    "    # The card's address comes within a moment; a master that still boots takes longer.",
+    "    tries=$((tries + 1))",
+    "    if [ $tries -le 20 ]; then sleep 0.1; else sleep 1; fi",
     "  fi",
     "done",
     "exec systemctl start condor.service",
@@ -96,6 +102,24 @@ export function cpuProbe(): string {
   );
 }
 
+/** Volatile: whoever starts the unit at each boot writes it anew. */
+const enrolUnitPath = "/run/systemd/system/elastigrid-enrol.service";
+
+/** Starts as soon as cloud-init has written the files: long before its commands, which come last. */
+export const enrolUnit = (): string =>
+  lines(
+    "[Unit]",
+    "Description=elastigrid: token for this worker, then HTCondor",
+    "After=cloud-init-network.service systemd-networkd.service",
+    "StartLimitIntervalSec=0",
+    "[Service]",
+    "ExecStart=/usr/local/sbin/elastigrid-enrol",
+    "Restart=on-failure",
+    "RestartSec=2",
+    "[Install]",
+    "WantedBy=multi-user.target",
+  );
+
 /**
  * Names a worker after its server. cloud-init gives the server's uuid as INSTANCE_ID to boot commands; the template that
  * workers are cloned from cannot know it.
@@ -111,5 +135,7 @@ export function workerIdentityScript(config: GridConfig): string {
     "mkdir -p /etc/condor/config.d",
     `printf '${serverUuidAttribute} = "%s"\\n' "$INSTANCE_ID" > /etc/condor/config.d/90-elastigrid-server.config`,
     `printf '127.0.0.1 localhost\\n127.0.1.1 %s.${domain} %s\\n${masterAddress} master.${domain} master\\n' "$name" "$name" > /etc/hosts`,
+    // The unit itself waits for the files and the network. Later boots find nothing to reload, and start it here as well.
+    ...(config.image.kind === "appliance" ? [`printf '${enrolUnit().replaceAll("\n", "\\n")}' > ${enrolUnitPath}`, "systemctl start --no-block elastigrid-enrol.service"] : []),
   );
 }

@@ -4,7 +4,7 @@ import { cpuProbePath, workerCondorConfig } from "./condor";
 import { lines, type GuestFile } from "./guest-file";
 import { condorDropIn } from "./master";
 import { workerNftables } from "./nftables";
-import { cpuProbe, enrolScript } from "./scripts";
+import { cpuProbe, enrolScript, enrolUnit } from "./scripts";
 
 /** All files that make a plain image a worker. */
 export function workerFiles(config: GridConfig): GuestFile[] {
@@ -16,7 +16,8 @@ export function workerFiles(config: GridConfig): GuestFile[] {
     { path: "/etc/systemd/system/condor.service.d/10-elastigrid.conf", text: condorDropIn("/etc/condor/tokens.d/worker", "systemd-networkd.service") },
     { path: cpuProbePath, mode: "0755", text: cpuProbe() },
     { path: "/usr/local/sbin/elastigrid-enrol", mode: "0755", text: enrolScript(config) },
-    { path: "/etc/systemd/system/elastigrid-enrol.service", text: enrolUnit },
+    // The appliance's boot commands write it: see workerIdentityScript.
+    ...(config.image.kind === "stock" ? [{ path: "/etc/systemd/system/elastigrid-enrol.service", text: enrolUnit() }] : []),
   ];
 }
 
@@ -25,16 +26,4 @@ const sysctl = lines(
   "net.ipv4.tcp_keepalive_time = 10",
   "net.ipv4.tcp_keepalive_intvl = 5",
   "net.ipv4.tcp_keepalive_probes = 3",
-);
-
-const enrolUnit = lines(
-  "[Unit]",
-  "Description=elastigrid: token for this worker, then HTCondor",
-  "After=systemd-networkd.service",
-  "[Service]",
-  "ExecStart=/usr/local/sbin/elastigrid-enrol",
-  "Restart=on-failure",
-  "RestartSec=2",
-  "[Install]",
-  "WantedBy=multi-user.target",
 );

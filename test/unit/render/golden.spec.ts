@@ -53,7 +53,7 @@ describe("rendered files", () => {
 
 interface UserData {
   readonly write_files: ReadonlyArray<{ path: string; permissions: string; content: string }>;
-  readonly runcmd: readonly (readonly string[])[];
+  readonly runcmd?: readonly (readonly string[])[];
   readonly packages?: readonly string[];
   readonly [key: string]: unknown;
 }
@@ -80,6 +80,16 @@ describe("user data", () => {
   it("installs packages on a stock image only", () => {
     expect(parsed(masterUserData(config)).packages).to.equal(undefined);
     expect(parsed(workerUserData(parseGridConfig({ image: { kind: "stock", name: "debian" } }))).packages).to.deep.equal([...stockPackages]);
+  });
+  it("lets a worker's rules be there before its first connection, which they would cut", () => {
+    const script = parsed(workerUserData(config)).write_files.find((f) => f.path.endsWith("/elastigrid-enrol"))?.content ?? "";
+    expect(script.indexOf("start nftables")).to.be.within(0, script.indexOf("curl"));
+  });
+  it("starts enrolment before cloud-init's commands on the appliance, after its packages elsewhere", () => {
+    const stock = parseGridConfig({ image: { kind: "stock", name: "debian" } });
+    const start = (c: typeof config): [boolean, boolean] => [JSON.stringify(parsed(workerUserData(c))["bootcmd"]).includes("elastigrid-enrol"), JSON.stringify(parsed(workerUserData(c)).runcmd ?? []).includes("elastigrid-enrol")];
+    expect(start(config)).to.deep.equal([true, false]);
+    expect(start(stock)).to.deep.equal([false, true]);
   });
   it("is the same for all sizes of the group: scaling limits reach only the controller", () => {
     const other = parseGridConfig({ workers: { min: 0, max: 2 }, scaling: { idleSeconds: 1 }, alarms: { cpuHigh: { thresholdPercent: 99 } } });
