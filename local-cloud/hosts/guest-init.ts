@@ -37,6 +37,9 @@ pivot_root . run/.old
 cd /
 umount -l /run/.old
 rmdir /run/.old
+# Cables carry long before the guest asks for an address: a bridge drops what comes while it takes a new cable into
+# service, and a lost question for an address is repeated only 4 s later.
+for c in /sys/class/net/eth*; do [ ! -e "$c" ] || /usr/sbin/ip link set "\${c##*/}" addrgenmode none up; done
 echo init
 exec </dev/null >/dev/console 2>&1
 exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin container=lxc container_uuid="$UUID" TERM=dumb LANG=C.UTF-8 \\
