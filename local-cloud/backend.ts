@@ -62,6 +62,9 @@ export interface Backend {
   publicAddresses(): readonly string[];
   /** Where guests reach the API; undefined: the same URL as this computer. `listen` is the API's own address. */
   guestEndpoint(listen: { host: string; port: number }): string | undefined;
+  /** Lets guests reach a port of this computer too; answers the host by which they do. undefined: as this computer does. */
+  openToGuests(listen: { host: string; port: number }): Promise<string | undefined>;
+  closeToGuests(port: number): Promise<void>;
   /** Makes the contents of a drive: empty, or a copy of another drive or library image. */
   createDrive(uuid: string, from?: string): Promise<void>;
   deleteDrive(uuid: string): Promise<void>;

@@ -10,10 +10,10 @@ const PASSWORD_LIMIT_MS = 30_000;
 
 /** One loopback port per opened console: asks for the password, then shows what the guest has said and goes on saying. */
 export class LoopbackConsoles implements Consoles {
-  private readonly open_ = new Map<string, { server: Server; sockets: Set<Socket> }>();
-  constructor(private readonly backend: Backend, private readonly host: string) {}
+  private readonly open_ = new Map<string, { server: Server; sockets: Set<Socket>; guestPort?: number }>();
+  constructor(private readonly backend: Backend, private readonly host: string, private readonly log: (text: string) => void) {}
 
-  async open(uuid: string, kind: "console" | "vnc", password: string): Promise<string> {
+  async open(uuid: string, kind: "console" | "vnc", password: string, forGuest: boolean): Promise<string> {
     this.close(uuid, kind);
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
@@ -29,8 +29,11 @@ export class LoopbackConsoles implements Consoles {
       server.listen(0, this.host, resolve);
     });
     server.unref();
-    this.open_.set(`${kind} ${uuid}`, { server, sockets });
-    return `${kind === "vnc" ? "vnc" : "csconsole"}://${this.host}:${(server.address() as AddressInfo).port}`;
+    const { port } = server.address() as AddressInfo;
+    this.open_.set(`${kind} ${uuid}`, { server, sockets, ...(forGuest ? { guestPort: port } : {}) });
+    const host = forGuest ? await this.backend.openToGuests({ host: this.host, port }) : undefined;
+    if (forGuest && this.open_.get(`${kind} ${uuid}`)?.server !== server) await this.backend.closeToGuests(port); // closed meanwhile
+    return `${kind === "vnc" ? "vnc" : "csconsole"}://${host ?? this.host}:${port}`;
   }
 
   private talk(uuid: string, socket: Socket, password: string): void {
@@ -67,6 +70,7 @@ export class LoopbackConsoles implements Consoles {
       this.open_.delete(`${k} ${uuid}`);
       entry?.sockets.forEach((s) => s.destroy());
       entry?.server.close();
+      if (entry?.guestPort !== undefined) this.backend.closeToGuests(entry.guestPort).catch((e: unknown) => this.log(`a console stays open to guests: ${e instanceof Error ? e.message : String(e)}`));
     }
   }
 

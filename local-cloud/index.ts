@@ -127,7 +127,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     const host = options.host ?? "127.0.0.1";
     const world: World = {
       store, clock, backend, tasks, log, delays: { ...QUICK, ...options.delays }, habits: { ...HABITS, ...options.habits }, planted: { boots: [], clones: [] }, endpoint: "", guestEndpoint: "",
-      closing: false, lastStatus: new Map(), consoles: new LoopbackConsoles(backend, host),
+      closing: false, lastStatus: new Map(), consoles: new LoopbackConsoles(backend, host, log),
       library: new Map<string, LibraryRow>([...backend.images.map(fromImage), ...(backend.kind === "none" ? shelf : [])].map((l) => [l.uuid, l])),
     };
     if (options.foreign) seedForeign(world);

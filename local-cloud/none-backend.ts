@@ -36,6 +36,8 @@ export class NoneBackend implements Backend {
   guestEndpoint(): undefined {
     return undefined;
   }
+  async openToGuests(): Promise<undefined> {}
+  async closeToGuests(): Promise<void> {}
   async createDrive(uuid: string): Promise<void> {
     this.drives.add(uuid);
   }

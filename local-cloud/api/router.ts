@@ -6,6 +6,8 @@ export interface Call {
   /** What stood in the place of `{...}` in the route, in order. */
   readonly params: readonly string[];
   readonly query: URLSearchParams;
+  /** By which address the caller reached us (the Host header): guests come by another one than this computer. */
+  readonly host?: string;
   /** Parsed JSON; undefined when there was no body. */
   readonly body: unknown;
 }

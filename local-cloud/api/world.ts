@@ -69,7 +69,8 @@ export interface World {
 }
 
 export interface Consoles {
-  open(server: string, kind: "console" | "vnc", password: string): Promise<string>;
+  /** `forGuest`: the URL is for a caller in a guest. */
+  open(server: string, kind: "console" | "vnc", password: string, forGuest: boolean): Promise<string>;
   close(server: string, kind?: "console" | "vnc"): void;
   closeAll(): void;
 }

@@ -1,3 +1,4 @@
+import type { Server } from "node:net";
 import { SocketFolder, serveGateway, serveRelay } from "./relay";
 import { GATEWAY } from "./addresses";
 import { Guests } from "./guests";
@@ -21,7 +22,7 @@ async function main(config: FabricConfig): Promise<void> {
   await network.open();
   await serveRelay(folder);
   const guests = new Guests(network, config.toolTree, (uuid, reason) => say({ event: "exit", uuid, reason }));
-  const gateways = new Set<number>();
+  const gateways = new Map<number, Server>();
   const handle = async ({ op, args }: RequestLine): Promise<unknown> => {
     switch (op) {
       case "boot":
@@ -35,8 +36,13 @@ async function main(config: FabricConfig): Promise<void> {
         return null;
       case "gateway": {
         const { port } = args as { port: number };
-        if (!gateways.has(port)) await serveGateway(folder, apiSocket(port), { host: GATEWAY, port });
-        gateways.add(port);
+        if (!gateways.has(port)) gateways.set(port, await serveGateway(folder, apiSocket(port), { host: GATEWAY, port }));
+        return null;
+      }
+      case "closeGateway": {
+        const { port } = args as { port: number };
+        gateways.get(port)?.close();
+        gateways.delete(port);
         return null;
       }
       case "running":

@@ -134,6 +134,19 @@ class HostsBackend implements Backend {
     return `http://${GATEWAY}:${listen.port}/api/2.0/`;
   }
 
+  async openToGuests(listen: { host: string; port: number }): Promise<string> {
+    await this.openApi(listen);
+    return GATEWAY;
+  }
+
+  async closeToGuests(port: number): Promise<void> {
+    const server = this.apis.get(port);
+    if (server === undefined) return; // closed with everything else
+    this.apis.delete(port);
+    server.close();
+    if (this.fabric.alive) await this.fabric.request("closeGateway", { port });
+  }
+
   async createDrive(uuid: string, from?: string): Promise<void> {
     await this.ready().drives.create(uuid, from);
   }

@@ -24,8 +24,9 @@ export interface Requests {
   boot: { args: GuestSpec; answer: null };
   power: { args: { uuid: string }; answer: null };
   unplug: { args: { uuid: string }; answer: null };
-  /** Guests reach the API at the gateway's `port`. */
+  /** Guests reach a port of local-cloud (the API, a console) at the gateway's `port`. */
   gateway: { args: { port: number }; answer: null };
+  closeGateway: { args: { port: number }; answer: null };
   running: { args: Record<string, never>; answer: string[] };
 }
 

@@ -57,7 +57,7 @@ export function makeListener(p: ListenerParts): RequestListener {
     const path = url.pathname.startsWith(`${BASE}/`) ? url.pathname.slice(BASE.length) : url.pathname;
     p.before();
     const { handler, params } = p.api.find(method, url.pathname.startsWith(`${BASE}/`) ? path : `/..${path}`, url.searchParams);
-    const call = { method, path, params, query: url.searchParams, body: parse(body) };
+    const call = { method, path, params, query: url.searchParams, host: req.headers.host, body: parse(body) };
     if (!isWrite) {
       const reply = await handler(call);
       return method === "GET" ? { ...reply, body: p.faults.distort(path.split("/")[1] ?? "", reply.body) } : reply;

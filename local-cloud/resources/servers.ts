@@ -42,14 +42,15 @@ export function serverRoutes(world: World, router: Router): void {
       const more = await does(server, c);
       return accepted({ action: name, ...more, result: "success", uuid: server.uuid });
     });
+  const isGuest = (call: Call): boolean => world.guestEndpoint !== world.endpoint && call.host === new URL(world.guestEndpoint).host;
   action("start", (s) => beginStart(world, s));
   action("stop", (s) => beginStop(world, s));
   action("shutdown", (s) => beginShutdown(world, s));
   for (const kind of ["vnc", "console"] as const) {
-    action(`open_${kind}`, async (s) => {
+    action(`open_${kind}`, async (s, c) => {
       requireState(`open_${kind}`, s);
       audit(world, `open_${kind}`, "Servers", s.uuid);
-      return { [`${kind}_url`]: await world.consoles.open(s.uuid, kind, s.vnc_password) };
+      return { [`${kind}_url`]: await world.consoles.open(s.uuid, kind, s.vnc_password, isGuest(c)) };
     });
     action(`close_${kind}`, (s) => {
       world.consoles.close(s.uuid, kind);

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fresh } from "../../../local-cloud/consoles";
+import { NoneBackend, realClock, startLocalCloud } from "../../../local-cloud";
 import { Lab, type Json } from "./lab";
 
 /** Connects, sends the password when asked, and returns all text until `until` shows or the other side closes. */
@@ -42,6 +43,36 @@ describe("consoles of local-cloud", () => {
     expect(second).not.to.equal(first);
     expect((await lab.action("servers", s.uuid, "close_console")).status).to.equal(202);
     expect(await talk(second, "x", /x/).catch((e: NodeJS.ErrnoException) => e.code)).to.equal("ECONNREFUSED");
+  });
+
+  it("gives a guest an address that guests reach, and takes it back with the console", async () => {
+    const openTo: number[] = [], closed: number[] = [];
+    const backend = Object.assign(new NoneBackend(realClock), {
+      guestEndpoint: (at: { port: number }) => `http://198.51.100.1:${at.port}/api/2.0/`,
+      openToGuests: async (at: { port: number }) => (openTo.push(at.port), "198.51.100.1"),
+      closeToGuests: async (port: number) => void closed.push(port),
+    });
+    const cloud = await startLocalCloud({ memory: true, backend });
+    try {
+      const call = (path: string, host: string, body?: object): Promise<Json> => new Promise((resolve, reject) => {
+        const authorization = `Basic ${Buffer.from(`${cloud.username}:${cloud.password}`).toString("base64")}`;
+        request({ port: cloud.port, method: "POST", path: `/api/2.0${path}`, headers: { host, authorization, "content-type": "application/json" } }, (r) => {
+          let text = "";
+          r.on("data", (d: Buffer) => (text += d.toString())).on("end", () => resolve(JSON.parse(text) as Json));
+        }).on("error", reject).end(JSON.stringify(body ?? {}));
+      });
+      const guest = `198.51.100.1:${cloud.port}`;
+      const made = await call("/servers/", guest, { name: "s", cpu: 1000, mem: 2 ** 29, vnc_password: "Inv3nted!pw" });
+      const uuid = String((made.objects as Json[])[0]?.uuid);
+      await call(`/servers/${uuid}/action/?do=start`, guest);
+      expect((await call(`/servers/${uuid}/action/?do=open_console`, `127.0.0.1:${cloud.port}`)).console_url).to.match(/^csconsole:\/\/127\.0\.0\.1:\d+$/);
+      expect(openTo).to.deep.equal([]);
+      expect((await call(`/servers/${uuid}/action/?do=open_console`, guest)).console_url).to.equal(`csconsole://198.51.100.1:${openTo[0]}`);
+      await call(`/servers/${uuid}/action/?do=close_console`, guest);
+      expect(closed).to.deep.equal(openTo);
+    } finally {
+      await cloud.stop();
+    }
   });
 
   it("closes the console when the server stops", async () => {
