@@ -13,6 +13,8 @@ export function masterFiles(config: GridConfig): GuestFile[] {
   const domain = poolDomain(config.name);
   return [
     { path: "/etc/hosts", text: lines("127.0.0.1 localhost", `${plan.masterAddress} ${masterHostname}.${domain} ${masterHostname}`) },
+    // dnsmasq knows the pool's names, and asks outside where the public card's DHCP said whom. A stock image has a resolver of its own.
+    ...(config.image.kind === "appliance" ? [{ path: "/etc/resolv.conf", text: lines("nameserver 127.0.0.1") }] : []),
     { path: "/etc/ssh/sshd_config.d/10-elastigrid.conf", text: lines(`Port ${config.ssh.port}`, "AuthorizedKeysFile .ssh/authorized_keys /etc/elastigrid/authorized_keys") },
     { path: "/etc/elastigrid/authorized_keys", text: lines("# Written by elastigrid: ssh.authorizedKeys of the grid's configuration.", ...config.ssh.authorizedKeys) },
     { path: "/etc/sysctl.d/60-elastigrid.conf", text: sysctl },

@@ -89,6 +89,11 @@ describe("first boot", function () {
     expect(out).to.match(/\ngrid\nnosudo\n$/);
   });
 
+  it("resolves the pool's names on the master, and says at once where there is nobody to ask outside", async () => {
+    const { out } = await ssh("cat /etc/resolv.conf; getent hosts master.boot.internal; timeout 2 getent hosts api.example.org; echo $?");
+    expect(out).to.match(/^nameserver 127\.0\.0\.1\n10\.77\.0\.1 +master\.boot\.internal.*\n2\n$/);
+  });
+
   it("lets the worker join by itself, named after its server", async () => {
     await until("the worker is in the pool", 30, async () => (await ssh("condor_status -af Machine")).out.includes("w-b5c0ffee"), async () => (await onWorker("systemctl --failed --no-legend; journalctl -n 30 --no-pager -o cat; tail -20 /var/log/condor/*Log")).out);
     const { out } = await ssh("condor_status -af Machine ElastigridServerUuid PartitionableSlot Cpus Memory");
