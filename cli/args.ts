@@ -56,7 +56,7 @@ export function helpText(command?: CommandName): string {
 export function parseCommandLine(argv: readonly string[]): Parsed {
   const at = commandIndex(argv);
   const first = argv[at];
-  if (first === undefined) return argv.some((a) => a === "--help" || a === "-h") ? { ok: false, help: helpText() } : { ok: false, problem: "say what to do" };
+  if (first === undefined) return argv.some((a) => a === "--help" || a === "-h") ? { ok: false, help: helpText() } : { ok: false, problem: "say what to do, such as `elastigrid status`" };
   if (first === "help") return { ok: false, help: helpText() };
   if (!Object.hasOwn(COMMANDS, first)) return { ok: false, problem: `no such command: ${first}` };
   const command = first as CommandName;
@@ -74,7 +74,9 @@ export function parseCommandLine(argv: readonly string[]): Parsed {
     if (positionals.length < least || positionals.length > most) return { ok: false, problem: `usage: elastigrid ${spec.usage}` };
     return { ok: true, value: { command, positionals, flags: values as Invocation["flags"] } };
   } catch (e) {
-    return { ok: false, problem: `${e instanceof Error ? e.message.split("\n")[0] : String(e)}; usage: elastigrid ${spec.usage}` };
+    // Node adds advice about words that begin with a dash, which no command here takes.
+    const said = e instanceof Error ? (e.message.split("\n")[0] ?? "").replace(/\. To specify .*/, "") : String(e);
+    return { ok: false, problem: `${said}; usage: elastigrid ${spec.usage}` };
   }
 }
 

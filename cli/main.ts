@@ -140,6 +140,7 @@ function scaleBody(v: Invocation): object | string {
     if (typeof n === "string") return n;
     body[key] = n;
   }
+  if (body.min !== undefined && body.max !== undefined && body.min > body.max) return `--min ${body.min} is above --max ${body.max}`;
   return body;
 }
 
@@ -165,7 +166,7 @@ async function journal(v: Invocation, json: boolean): Promise<number> {
 async function wait(v: Invocation, json: boolean): Promise<number> {
   const result = await waitForWorkers({
     workers: Number(v.flags["workers"]), timeoutSeconds: Number(v.flags["timeout"] ?? 300), nowMs: () => Date.now(), sleep, print: json ? err : out,
-    status: () => look<GridStatus>("/status"), console: (worker) => get(`/console?worker=${encodeURIComponent(worker)}`), serviceLog: () => log(runCommand, "elastigrid-controller.service"),
+    status: () => look<GridStatus>("/status"), tryAgain: () => post("/retry", {}), console: (worker) => get(`/console?worker=${encodeURIComponent(worker)}`), serviceLog: () => log(runCommand, "elastigrid-controller.service"),
   });
   if (json) out(JSON.stringify(result));
   else if (result.ok) out(`${result.ready} workers in the pool after ${result.seconds} s`);

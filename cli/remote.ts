@@ -1,5 +1,6 @@
 import { execFile, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -63,18 +64,36 @@ export function remoteCommand(argv: readonly string[]): readonly string[] {
 /** Where the stack's outputs are, in the order they are looked for. */
 export async function findOutputs(flags: { stack?: string; cwd?: string }, env: NodeJS.ProcessEnv): Promise<unknown> {
   const file = env["ELASTIGRID_OUTPUTS"];
-  if (file) return JSON.parse(readFileSync(file, "utf8"));
+  if (file) return readFile(file);
   const engine = await findEngine(env);
   const args = ["stack", "output", "--json", "--show-secrets", "--non-interactive", ...(flags.stack ? ["--stack", flags.stack] : []), ...(flags.cwd ? ["--cwd", flags.cwd] : [])];
   const stdout = await new Promise<string>((resolve, reject) => {
     execFile(engine.program, args, { env: engine.env, timeout: 60_000, maxBuffer: 2 ** 24, encoding: "utf8" }, (error, out, err) => {
       if (error === null) return resolve(out);
-      const said = err.trim().split("\n").slice(-3).join("\n");
-      reject(new Error(`the stack's outputs cannot be read with \`pulumi stack output\`: ${said === "" ? error.message : said}\n(not on the master: name the stack with --stack and its project's folder with --cwd, or set ELASTIGRID_OUTPUTS)`));
+      const said = err.trim().split("\n").slice(-3).join("\n").replace(/^error: /, "");
+      reject(new Error(`which grid? The outputs of the stack cannot be read: ${said === "" ? error.message : said}\n${advice(env)}`));
     });
   });
   return JSON.parse(stdout);
 }
+
+function readFile(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch (e) {
+    throw new Error(`ELASTIGRID_OUTPUTS names ${file}, which is not a file with \`pulumi stack output --json --show-secrets\`: ${e instanceof Error ? e.message : String(e)}`);
+  }
+}
+
+function advice(env: NodeJS.ProcessEnv): string {
+  const kept = keptOutputsFile(env);
+  return existsSync(kept)
+    ? `for the grid that \`npm start -- --keep\` left running: export ELASTIGRID_OUTPUTS=${kept}`
+    : "name the stack with --stack and its project's folder with --cwd; the engine must be logged in to its state (`pulumi login`)";
+}
+
+/** Where \`npm start -- --keep\` leaves what these commands need. */
+export const keptOutputsFile = (env: NodeJS.ProcessEnv): string => join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "elastigrid", "start", "outputs.json");
 
 /** The project's own engine where it was set up, else the one on PATH. */
 async function findEngine(env: NodeJS.ProcessEnv): Promise<{ program: string; env: NodeJS.ProcessEnv }> {
@@ -90,29 +109,64 @@ async function findEngine(env: NodeJS.ProcessEnv): Promise<{ program: string; en
 }
 
 const SSH_FAILED = 255;
+const QUIET_MS = 2_000;
+
+/** ssh itself is silent until its time is up. */
+function sayIfUnreached(o: MasterOutputs): void {
+  const probe = connect({ host: o.address, port: o.port });
+  const timer = setTimeout(() => {
+    process.stderr.write(`elastigrid: the master at ${o.address}:${o.port} does not answer yet; trying for 15 s\n`);
+    probe.destroy();
+  }, 1_000);
+  const end = (): void => (clearTimeout(timer), void probe.destroy());
+  probe.on("data", end).on("error", end); // what is wrong, ssh will say
+  timer.unref();
+  probe.unref();
+}
+
+/** Pure: one line from what ssh said. */
+export function whyUnreached(o: { readonly address: string; readonly port: number }, said: string, knownHosts: string): string {
+  const where = `the master at ${o.address}:${o.port}`;
+  if (/IDENTIFICATION HAS CHANGED|Host key verification failed/.test(said)) return `${where} shows another host key than before: if it was made anew, remove ${knownHosts}; if not, somebody else answers there`;
+  if (/Permission denied/.test(said)) return `${where} refuses the stack's ssh key: is it the master of this stack?`;
+  const why = /^ssh: .*?: (?:port \d+: )?([^:\r\n]+)\r?$/m.exec(said)?.[1] ?? said.trim().split(/\r?\n/).at(-1);
+  return `${where} cannot be reached by ssh${why === undefined || why === "" ? "" : ` (${why.trim()})`}: is it running, and may this computer connect (ssh.allowFrom)?`;
+}
+
+/** The master did not let us in; the message is one line. */
+export class UnreachableError extends Error {}
 
 /** Runs it on the master, with this terminal's input and output; answers its exit code. */
 export async function runOnMaster(o: MasterOutputs, remote: readonly string[], terminal: boolean): Promise<number> {
   const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "elastigrid", "known-hosts");
   mkdirSync(cache, { recursive: true, mode: 0o700 });
   const dir = mkdtempSync(join(tmpdir(), "elastigrid-"));
+  let said = "";
   try {
     const key = join(dir, "key");
     writeFileSync(key, o.privateKey.endsWith("\n") ? o.privateKey : `${o.privateKey}\n`, { mode: 0o600 });
     const knownHosts = join(cache, `${o.gridUid}-${o.masterId}`);
     const plan = planSsh(o, { key, knownHosts }, remote, terminal);
     const code = await new Promise<number>((resolve, reject) => {
-      const child = spawn(plan.program, plan.args, { stdio: "inherit" });
+      // ssh's own complaints become part of one message; with a terminal they cannot be told apart, so they stay.
+      const child = spawn(plan.program, plan.args, { stdio: ["inherit", "inherit", terminal ? "inherit" : "pipe"] });
+      const patience = setTimeout(() => void sayIfUnreached(o), QUIET_MS);
+      child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+        clearTimeout(patience);
+        said = (said + text).slice(-4_000);
+        if (!/^(ssh: |@@@|Host key|Connection (timed out|closed|reset)|kex_|.*Permission denied \()/m.test(text)) process.stderr.write(text);
+      });
       const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
       process.on("SIGINT", pass).on("SIGTERM", pass);
       child.on("error", (e) => reject(new Error(`cannot run ssh: ${e.message}; install an ssh client (Debian: apt install openssh-client)`)));
       child.on("close", (code, signal) => {
+        clearTimeout(patience);
         process.off("SIGINT", pass).off("SIGTERM", pass);
         resolve(code ?? (signal === "SIGINT" ? 130 : 1));
       });
     });
-    if (code === SSH_FAILED) process.stderr.write(`elastigrid: the master at ${o.address}:${o.port} cannot be reached by ssh; if it was made anew and its host key is said to have changed, remove ${knownHosts}\n`);
-    return code === SSH_FAILED ? 1 : code;
+    if (code === SSH_FAILED) throw new UnreachableError(whyUnreached(o, said, knownHosts));
+    return code;
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

@@ -46,13 +46,19 @@ export function statusScreen(s: GridStatus, nowMs: number): string {
     `workers  ${s.size.have}${kinds === "" ? "" : `: ${kinds}`}`,
     q === undefined ? "jobs     unknown" : `jobs     ${q.waiting} waiting, ${q.running} running, ${q.done} done since ${time(s.startedAt)}, ${q.held} held${q.unmatchable > 0 ? `; ${q.unmatchable} that no worker can take (${q.unmatchableWhy ?? "?"})` : ""}`,
     ...s.alarms.map((a) => `alarm    ${a.name}: ${a.enabled ? `${a.state}; ${a.why}` : "off"}`),
-    ...s.decisions.slice(-5).map((d) => `${time(d.at)} ${describe(d)}`),
+    ...s.decisions.slice(-5).map((d) => `${time(d.at)} ${inOneLine(describe(d))}`),
   ];
   return lines.join("\n");
 }
 
-const describe = (e: { what: string; why: string; worker?: string }): string => `${e.what}${e.worker === undefined ? "" : ` ${e.worker}`}: ${e.why}`;
-export const journalLine = (e: JournalEntry): string => `${e.at.slice(0, 19)}Z ${describe(e)}`;
+/** A console's lines take the screen: the last one tells most. */
+const inOneLine = (text: string): string => {
+  const all = text.split("\n");
+  return all.length === 1 ? text : `${all[0]?.split(": ")[0] ?? ""}: ... ${all.at(-1)?.trim() ?? ""} (${all.length} lines, see \`elastigrid journal\`)`;
+};
+export const indented = (text: string): string => text.replaceAll("\n", "\n      ");
+export const describe = (e: { what: string; why: string; worker?: string }): string => `${e.what}${e.worker === undefined ? "" : ` ${e.worker}`}: ${e.why}`;
+export const journalLine = (e: JournalEntry): string => `${e.at.slice(0, 19)}Z ${indented(describe(e))}`;
 
 export function workersTable(workers: readonly WorkerStatus[]): string {
   if (workers.length === 0) return "there are no workers";

@@ -1,11 +1,13 @@
 import type { GridStatus } from "../controller/status";
 import { ControllerError } from "./ask";
-import { workersTable } from "./tables";
+import { describe, indented, workersTable } from "./tables";
 
 export interface WaitParts {
   readonly workers: number;
   readonly timeoutSeconds: number;
   readonly status: () => Promise<GridStatus>;
+  /** Has the controller create workers now where it holds back: what made it may have been mended. */
+  readonly tryAgain: () => Promise<unknown>;
   readonly console: (worker: string) => Promise<{ text?: string; problem?: string }>;
   /** The last lines of the controller's own log, for when it does not answer. */
   readonly serviceLog: () => Promise<string>;
@@ -32,8 +34,10 @@ export async function waitForWorkers(p: WaitParts): Promise<WaitResult> {
   let said = "";
   for (;;) {
     try {
+      const first = last === undefined;
       last = await p.status();
       silent = "";
+      if (first && last.createBlocked !== undefined) await p.tryAgain();
     } catch (e) {
       if (!(e instanceof ControllerError)) throw e;
       silent = e.message;
@@ -66,10 +70,11 @@ async function explain(p: WaitParts, s: GridStatus | undefined, silent: string, 
   if (!s.htcondor.known) lines.push(`HTCondor does not answer: ${s.htcondor.reason}`);
   if (s.pool.closing !== undefined) lines.push(s.pool.closing);
   if (s.createBlocked !== undefined) lines.push(`no worker is created until ${s.createBlocked.until}: ${s.createBlocked.why}`);
-  lines.push(workersTable(s.workers), "last decisions:", ...s.decisions.slice(-8).map((d) => `  ${d.what}${d.worker === undefined ? "" : ` ${d.worker}`}: ${d.why}`));
-  for (const w of s.workers.filter((x) => x.phase === "booting" || x.phase === "joining").slice(0, 3)) {
+  lines.push(workersTable(s.workers), "last decisions:", ...s.decisions.slice(-12).map((d) => `  ${indented(describe(d))}`));
+  const missing = s.workers.filter((x) => x.phase === "booting" || x.phase === "joining").slice(0, 3);
+  const consoles = await Promise.all(missing.map(async (w) => {
     const { text, problem } = await p.console(w.name).catch((e: unknown) => ({ text: undefined, problem: e instanceof Error ? e.message : String(e) }));
-    lines.push(text === undefined ? `console of ${w.name}: ${problem ?? "empty"}` : `console of ${w.name}:\n${text}`);
-  }
-  return lines.join("\n");
+    return indented(text === undefined ? `console of ${w.name}: ${problem ?? "empty"}` : `console of ${w.name}, last lines:\n${text}`);
+  }));
+  return [...lines, ...consoles].join("\n");
 }

@@ -44,7 +44,7 @@ async function grow(d: Extract<Decision, { do: "grow" }>, memory: Memory, h: Han
   if (result.created.length > 0) memory.lastResizeMs = nowMs;
   if (d.byAlarm) memory.highActedMs = nowMs;
   if (memory.joinFailures >= BREAKS_AFTER && result.created.length > 0) {
-    memory.createGate = { untilMs: nowMs + LONGEST_PAUSE_MS, why: `${memory.joinFailures} workers in a row did not join; one is tried every ${LONGEST_PAUSE_MS / 60_000} minutes until one does` };
+    memory.createGate = { untilMs: nowMs + LONGEST_PAUSE_MS, mendable: true, why: `${memory.joinFailures} workers in a row did not join; one is tried every ${LONGEST_PAUSE_MS / 60_000} minutes until one does` };
   }
   if (result.failure === undefined) {
     memory.createFailures = 0;
@@ -52,7 +52,7 @@ async function grow(d: Extract<Decision, { do: "grow" }>, memory: Memory, h: Han
   }
   memory.createFailures += 1;
   const untilMs = nowMs + (result.ambiguous && !result.wait ? AMBIGUOUS_PAUSE_MS : result.wait ? pauseMs(memory.createFailures) : Math.min(pauseMs(memory.createFailures) / 6, 60_000));
-  memory.createGate = { untilMs, why: result.ambiguous ? `a create got no clear answer, so the cloud is looked at again first (${result.failure})` : result.failure };
+  memory.createGate = { untilMs, mendable: !result.ambiguous, why: result.ambiguous ? `a create got no clear answer, so the cloud is looked at again first (${result.failure})` : result.failure };
   h.journal.write("create-failed", `${result.created.length} of ${d.count} made: ${result.failure}${result.ambiguous ? " (it may have had its effect: the cloud is looked at before it is repeated)" : ""}`);
   return true;
 }
@@ -156,12 +156,12 @@ async function explain(w: Merged, memory: Memory, h: Hands): Promise<void> {
   memory.lastJoinFailureMs = h.nowMs();
   const n = memory.joinFailures;
   memory.createGate = n >= BREAKS_AFTER
-    ? { untilMs: h.nowMs() + LONGEST_PAUSE_MS, why: `${n} workers in a row did not join; one is tried every ${LONGEST_PAUSE_MS / 60_000} minutes until one does` }
-    : { untilMs: h.nowMs() + pauseMs(n), why: `${w.name} did not join` };
+    ? { untilMs: h.nowMs() + LONGEST_PAUSE_MS, mendable: true, why: `${n} workers in a row did not join; one is tried every ${LONGEST_PAUSE_MS / 60_000} minutes until one does` }
+    : { untilMs: h.nowMs() + pauseMs(n), mendable: true, why: `${w.name} did not join` };
   if (h.pool.consoleTail === undefined) return;
   try {
     const text = await h.pool.consoleTail(w.id);
-    h.journal.write("console", text === undefined ? "the cloud shows no console" : `last lines: ${text}`, w.name);
+    h.journal.write("console", text === undefined ? "the cloud shows no console" : `last lines:\n${text}`, w.name);
   } catch (e) {
     h.journal.write("console", `not readable: ${message(e)}`, w.name);
   }

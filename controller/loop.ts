@@ -41,7 +41,7 @@ export class Controller {
     // The one before us may have created workers that the cloud does not list yet: wait for the list before making more.
     const lastGrow = [...parts.journal.tail(50)].reverse().find((e) => e.what === "grow");
     const untilMs = lastGrow === undefined ? 0 : Date.parse(lastGrow.at) + LIST_SETTLES_MS;
-    if (untilMs > this.startedAtMs) this.memory.createGate = { untilMs, why: "workers were ordered just before this controller started: the cloud's list is watched first" };
+    if (untilMs > this.startedAtMs) this.memory.createGate = { untilMs, mendable: false, why: "workers were ordered just before this controller started: the cloud's list is watched first" };
   }
 
   /** One pass. Answers whether the next one should come soon, because something is on its way. */
@@ -99,6 +99,13 @@ export class Controller {
       else if (d.do !== "hold") soon = (await act(d, workers, this.memory, hands)) || soon;
     }
     return soon;
+  }
+
+  /** Somebody wants workers now, perhaps after a repair: neither failed joins nor refusals of the cloud are waited out any longer. */
+  tryAgain(): void {
+    if (this.memory.createGate?.mendable !== true) return;
+    Object.assign(this.memory, { createGate: undefined, joinFailures: 0, createFailures: 0 } satisfies Partial<Memory>);
+    this.record("operator", "workers are wanted now: creating is tried again at once");
   }
 
   /** A worker that is gone needs no drain any more, whoever took it away. */

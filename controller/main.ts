@@ -126,7 +126,11 @@ function makeHandlers(controller: Controller, config: ControllerConfig, override
       if (pool.consoleTail === undefined) return { problem: "this cloud's API shows no console output" };
       return { text: (await pool.consoleTail(w.id)) ?? "(the cloud shows nothing)" };
     },
-    scale: (order) => then(override.scale(order)),
+    scale: (order) => {
+      const problem = override.scale(order);
+      if (problem === undefined) controller.tryAgain();
+      return then(problem);
+    },
     drain: (name, now) => {
       const w = find(name);
       if (typeof w === "string") return w;
@@ -135,6 +139,11 @@ function makeHandlers(controller: Controller, config: ControllerConfig, override
     },
     pause: (paused) => {
       override.pause(paused);
+      if (!paused) controller.tryAgain();
+      hurry();
+    },
+    retry: () => {
+      controller.tryAgain();
       hurry();
     },
   };

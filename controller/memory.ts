@@ -21,7 +21,8 @@ export interface Memory {
   joinFailures: number;
   lastJoinFailureMs?: number;
   createFailures: number;
-  createGate?: { readonly untilMs: number; readonly why: string };
+  /** `mendable`: somebody may have mended the cause, so a new order of theirs ends the wait. */
+  createGate?: { readonly untilMs: number; readonly why: string; readonly mendable: boolean };
   /** What a worker really offers to jobs, once one has joined. */
   workerRoom?: Room;
   /** Groups of jobs that an idle worker with room did not get, and until when to believe it. */

@@ -14,6 +14,8 @@ export interface ApiHandlers {
   scale(order: ScaleOrder): string | undefined;
   drain(worker: string, now: boolean): string | undefined;
   pause(paused: boolean): void;
+  /** Ends a wait before the next creation whose cause may be mended. */
+  retry(): void;
 }
 
 interface Answer {
@@ -50,6 +52,7 @@ export async function answer(handlers: ApiHandlers, method: string, url: string,
     }
     case "POST /pause": handlers.pause(true); return ok({ ok: true });
     case "POST /resume": handlers.pause(false); return ok({ ok: true });
+    case "POST /retry": handlers.retry(); return ok({ ok: true });
     default: return { status: 404, body: { error: `no such call: ${method} ${pathname}` } };
   }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { helpText, parseCommandLine, wholeNumber } from "../../../cli/args";
 import { masterApply, setupProblems } from "../../../cli/master-apply";
-import { planSsh, quote, readOutputs, remoteCommand } from "../../../cli/remote";
+import { planSsh, quote, readOutputs, remoteCommand, whyUnreached } from "../../../cli/remote";
 import { duration, jobsTable, statusScreen, warnings, workersTable } from "../../../cli/tables";
 import { waitForWorkers } from "../../../cli/wait";
 import { ControllerError } from "../../../cli/ask";
@@ -58,6 +58,13 @@ describe("the call to the master", () => {
     expect(plan.args.slice(-3)).to.deep.equal(["root@127.66.1.1", "--", "elastigrid status"]);
     expect(plan.args).to.include.members(["-p", "2222", "-i", "/t/key"]);
   });
+  it("says in one line why the master did not let it in", () => {
+    const why = (said: string): string => whyUnreached({ address: "127.66.1.1", port: 2222 }, said, "/k");
+    expect(why("ssh: connect to host 127.66.1.1 port 2222: Connection refused\r\n")).to.match(/^the master at 127\.66\.1\.1:2222 cannot be reached by ssh \(Connection refused\): /);
+    expect(why("@@@\n@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.\r\n")).to.match(/another host key.*remove \/k/);
+    expect(why("root@127.66.1.1: Permission denied (publickey).\r\n")).to.match(/refuses the stack's ssh key/);
+    expect(why("")).to.match(/cannot be reached by ssh: is it/);
+  });
   it("leaves out what only finds the master, and quotes the rest", () => {
     expect(remoteCommand(["--stack", "local", "drain", "w 1", "--cwd=x", "--now"])).to.deep.equal(["elastigrid", "drain", "'w 1'", "--now"]);
     expect(quote("a'b;c")).to.equal(`'a'\\''b;c'`);
@@ -91,6 +98,7 @@ describe("wait", () => {
     const lines: string[] = [];
     const result = await waitForWorkers({
       workers, timeoutSeconds, nowMs: () => now, sleep: async (ms) => void (now += ms), print: (l) => void lines.push(l), console: async () => ({ text: "kernel panic" }), serviceLog: async () => "LOG",
+      tryAgain: async () => void lines.push("TRY AGAIN"),
       status: async () => { const x = looks[Math.min(n++, looks.length - 1)]!; if (x instanceof Error) throw x; return x; },
     });
     return { ...result, lines };
@@ -104,6 +112,12 @@ describe("wait", () => {
     const r = await run([status(["idle", "joining"])], 2, 5);
     expect(r.ok).to.equal(false);
     expect(r.problem).to.match(/1 of 2 workers joined within 5 s/).and.to.match(/w-1 +joining/).and.to.match(/kernel panic/);
+  });
+  it("has creating tried again once where it is held back", async () => {
+    const blocked = status([], { createBlocked: { until: "2026-01-01T00:30:00Z", why: "3 workers in a row did not join" } });
+    const r = await run([blocked, blocked, status(["joining"]), status(["idle"])], 1, 60);
+    expect(r.ok).to.equal(true);
+    expect(r.lines.filter((l) => l === "TRY AGAIN")).to.have.length(1);
   });
   it("fails with the service's log when the controller never answers", async () => expect((await run([new ControllerError("down", true)], 1, 3)).problem).to.match(/down\nLOG/));
 });

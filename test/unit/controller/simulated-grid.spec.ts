@@ -108,6 +108,14 @@ describe("the controller on a simulated grid", () => {
     expect(sim.members).to.be.at.most(1);
   });
 
+  it("tries again at once when somebody who mended it asks for workers", async () => {
+    const sim = new GridSimulator({ seed: 5, blackHole: true, config: { min: 1, max: 4, joinTimeoutSeconds: 60 } });
+    expect(await sim.runUntil(() => sim.journal.some((e) => /3 workers in a row/.test(e.why)), 3_600)).to.equal(true);
+    const before = sim.journal.filter((e) => e.what === "grow").length;
+    sim.controller.tryAgain();
+    expect(await sim.runUntil(() => sim.journal.filter((e) => e.what === "grow").length > before, 30)).to.equal(true);
+  });
+
   it("replaces a worker that was switched off, and its job runs again", async () => {
     const sim = new GridSimulator({ seed: 6, config: { min: 2, max: 4, idleSeconds: 600 } });
     sim.populate(2);
