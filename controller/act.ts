@@ -1,5 +1,5 @@
 import { REASON_SCALE_IN, type Decision } from "../components/policy/scaling";
-import type { Memory, Merged } from "./memory";
+import type { Memory, Merged, SeenWorker } from "./memory";
 import type { Gate, Journal, Pool, Queue } from "./ports";
 
 export interface Hands {
@@ -17,6 +17,7 @@ const AMBIGUOUS_PAUSE_MS = 15_000;
 const FIRST_PAUSE_MS = 30_000;
 const LONGEST_PAUSE_MS = 1_800_000;
 const BREAKS_AFTER = 3;
+const EVICTION_LIMIT_MS = 10_000;
 const pauseMs = (failures: number): number => Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.max(0, failures - 1));
 export const message = (e: unknown): string => (e instanceof Error ? e.message : String(e));
 
@@ -93,7 +94,7 @@ async function remove(d: Extract<Decision, { do: "remove" }>, w: Merged, memory:
   const seen = memory.workers.get(w.id);
   if (seen === undefined) return false;
   if (d.basis !== "continue") {
-    if (!(await mayGo(d, w, h))) return true;
+    if (!(await mayGo(d, w, seen, h))) return true;
     h.journal.write(d.basis === "never-joined" || d.basis === "lost" || d.basis === "stopped" ? "replace" : "remove", d.why, w.name);
     if (d.basis === "never-joined") await explain(w, memory, h);
     seen.removing = d.basis;
@@ -119,7 +120,7 @@ async function remove(d: Extract<Decision, { do: "remove" }>, w: Merged, memory:
 }
 
 /** The last question before the point of no return, put to whoever knows at this instant. */
-async function mayGo(d: Extract<Decision, { do: "remove" }>, w: Merged, h: Hands): Promise<boolean> {
+async function mayGo(d: Extract<Decision, { do: "remove" }>, w: Merged, seen: SeenWorker, h: Hands): Promise<boolean> {
   const stays = (why: string): false => {
     h.journal.write("stays", why, w.name);
     return false;
@@ -127,8 +128,7 @@ async function mayGo(d: Extract<Decision, { do: "remove" }>, w: Merged, h: Hands
   switch (d.basis) {
     case "now":
       h.gate.close(w.id);
-      if (w.jobs > 0) await h.queue.evict(w.machineName);
-      return true;
+      return w.jobs === 0 || evicted(d, w, seen, h);
     case "not-admitted":
       return h.gate.close(w.id) || stays("it has just been let into the pool: it is drained first");
     case "stopped":
@@ -148,6 +148,15 @@ async function mayGo(d: Extract<Decision, { do: "remove" }>, w: Merged, h: Hands
       return answer === "notThere" || stays(answer === "unknown" ? detail : "the pool knows it after all");
     }
   }
+}
+
+/** Without its goodbye the queue would believe in a job for as long as it takes to notice a dead connection. */
+async function evicted(d: Extract<Decision, { do: "remove" }>, w: Merged, seen: SeenWorker, h: Hands): Promise<boolean> {
+  if (seen.evictedAtMs !== undefined) return h.nowMs() - seen.evictedAtMs > EVICTION_LIMIT_MS;
+  const { answer, detail } = await h.queue.evict(w.machineName);
+  h.journal.write("evict", answer === "accepted" ? d.why : `${d.why}; it does not listen (${detail})`, w.name);
+  seen.evictedAtMs = h.nowMs();
+  return answer !== "accepted";
 }
 
 /** Why a worker did not join is only on its console, which goes with it. */

@@ -42,6 +42,8 @@ export interface SeenWorker {
   fenced: boolean;
   absentLooks: number;
   removing?: RemovalBasis;
+  /** When its jobs were told to go (`--now`): they get a moment to say goodbye to the queue. */
+  evictedAtMs?: number;
   /** As the cloud last showed it. */
   member: Member;
   /** Full name in the pool, as last seen or as expected. */

@@ -43,7 +43,12 @@ export class HtcondorQueue implements Queue {
   }
 
   async evict(machine: string): Promise<FenceResult> {
-    return this.drain(machine, ["-fast", "-reason", "elastigrid:now"]);
+    const drained = await this.drain(machine, ["-fast", "-reason", "elastigrid:now"]);
+    if (drained.answer !== "alreadyDraining") return drained;
+    // A drain that lets jobs end is under way and stays; its jobs are told to go.
+    const r = await this.call("condor_vacate", ["-fast", machine]);
+    const failure = failureOf("condor_vacate", r, this.timeoutMs);
+    return failure === undefined ? { answer: "accepted", detail: "" } : { answer: "unknown", detail: failure };
   }
 
   async invalidate(machine: string): Promise<void> {

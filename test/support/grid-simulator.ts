@@ -311,7 +311,11 @@ export class GridSimulator {
         this.advertise(d);
         return { answer: "accepted", detail: "" } as const;
       }),
-      evict: (machine) => this.call(() => drain(machine, false, "elastigrid:now")),
+      evict: (machine) => this.call(() => {
+        const answer = drain(machine, false, "elastigrid:now");
+        for (const j of this.jobs) if (j.on !== undefined && j.on === find(machine)?.id) Object.assign(j, { on: undefined, startedMs: undefined });
+        return answer.answer === "alreadyDraining" ? ({ answer: "accepted", detail: "" } as const) : answer;
+      }),
       invalidate: () => this.call(() => undefined),
     };
   }

@@ -136,6 +136,21 @@ describe("the controller on a simulated grid", () => {
     expect([sim.evicted, sim.jobs[0]!.starts, sim.override.drains.length]).to.deep.equal([0, 1, 0]);
   });
 
+  it("ends the jobs of a worker that has to go at once before it pulls the plug, also where it drains already", async () => {
+    const sim = new GridSimulator({ seed: 7, config: { min: 1, max: 4, idleSeconds: 600 } });
+    sim.populate(2);
+    sim.submit(2, 60_000);
+    sim.elapse(5_000);
+    const worker = sim.jobs[0]!.on!;
+    sim.override = { drains: [{ worker, now: false }] };
+    await sim.runUntil(() => false, 10);
+    sim.override = { drains: [{ worker, now: true }] };
+    expect(await sim.runUntil(() => !sim.servers.has(worker), 60)).to.equal(true);
+    const done = sim.journal.map((e) => e.what).filter((w) => ["drain", "evict", "remove", "gone"].includes(w));
+    expect(done).to.deep.equal(["drain", "evict", "remove", "gone"]);
+    expect(await sim.runUntil(() => sim.jobs.every((j) => j.done), 300)).to.equal(true);
+  });
+
   it("follows a removal until the pool has verified it, and says so", async () => {
     const sim = new GridSimulator({ seed: 9, config: { min: 1, max: 4, idleSeconds: 5 } });
     sim.populate(3);
