@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { engineEnvironment } from "../tools/engine-env";
 import { LocalCloudProcess } from "./cloud";
@@ -25,6 +26,7 @@ export interface Session {
 export async function openSession(place: SessionPlace): Promise<Session> {
   const engine = engineEnvironment();
   if (!engine.available) throw new Error(`no Pulumi engine: ${engine.reason}`);
+  rmSync(join(place.stateDir, "ssh"), { recursive: true, force: true }); // a killed run could not remove its copy of the key
   const cloud = await LocalCloudProcess.start({
     program: join(place.packageDir, "dist", "cli", "main.js"), stateDir: join(place.stateDir, "cloud"), port: place.port, keep: place.keep, onLine: (l) => place.print(`  local-cloud: ${l}`),
   });

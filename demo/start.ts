@@ -9,11 +9,15 @@ import { openSession, type Session } from "./session";
 import { Watcher } from "./watch";
 import type { Master } from "./ssh";
 
+/** Of the API, as stacks/Pulumi.local.yaml has it. */
+const DOCUMENTED_PORT = 9931;
+
 const HELP = `npm start: an elastic grid on a cloud of this computer's own, from nothing to nothing
 
   npm start                    set up, deploy, run the five checks, destroy, look for leaks
   npm start -- --keep          the same, but leave the last grid running and say how to look around
   npm start -- --down          destroy what --keep (or an interrupted run) left, and stop its cloud
+  npm start -- --port N        local-cloud on another port than ${DOCUMENTED_PORT}
 
 The last line of standard output is one JSON object; exit code 0 only if all five checks hold and nothing leaked.
 State and logs: $XDG_CACHE_HOME/elastigrid/start (default ~/.cache/elastigrid/start).
@@ -29,6 +33,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(`npm start: ${(e as Error).message}; see npm start -- --help\n`);
     return 2;
   }
+  const port = Number(flags.port ?? DOCUMENTED_PORT);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    process.stderr.write(`npm start: --port ${flags.port}: a port is a whole number from 1 to 65535\n`);
+    return 2;
+  }
   if (flags.help === true) return (process.stdout.write(HELP), 0);
   const startedMs = Date.now();
   const print = (line: string): void => void process.stderr.write(`[${((Date.now() - startedMs) / 1000).toFixed(0).padStart(4)} s] ${line}\n`);
@@ -39,10 +48,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     await endKeptCloud(stateDir, print);
     const keep = flags.keep === true;
     const session = await step(print, "starting local-cloud", () =>
-      openSession({ packageDir, stateDir, stack: "local", configFile: join(packageDir, "stacks", "Pulumi.local.yaml"), port: 9931, keep, print }));
+      openSession({ packageDir, stateDir, stack: "local", configFile: join(packageDir, "stacks", "Pulumi.local.yaml"), port, keep, print }));
     const interrupted = onInterrupt(session, print);
     let kept = false;
     try {
+      if (port !== DOCUMENTED_PORT) await session.stack.setConfig("cloudsigma:endpoint", session.cloud.access.endpoint);
       if (flags.down === true) {
         await step(print, "pulumi destroy", () => session.stack.destroy(quietLine(print)));
         return (await leakCheck(session, print)).leaks.length === 0 ? 0 : 1;
