@@ -25,11 +25,18 @@ export interface Finished {
   readonly seconds: number;
 }
 
+/** The engine's diagnostics where there are any, without the outputs that follow; else its last lines. Long ones keep both ends. */
+function whatItSaid(finished: Finished): string {
+  const diagnostics = /^Diagnostics:\n([^]*?)(?=^(?:Outputs|Resources|Duration|Policies):|$(?![^]))/m.exec(finished.stdout)?.[1];
+  if (diagnostics === undefined) return `${finished.stdout}\n${finished.stderr}`.trim().split("\n").slice(-40).join("\n");
+  const lines = [...diagnostics.trimEnd().split("\n"), ...finished.stderr.trim().split("\n")].filter((l) => l !== "");
+  return (lines.length <= 80 ? lines : [...lines.slice(0, 60), `  ... (${lines.length - 75} lines)`, ...lines.slice(-15)]).join("\n");
+}
+
 /** An engine command failed; the message ends with what the engine said last. */
 export class PulumiError extends Error {
   constructor(readonly command: string, readonly finished: Finished) {
-    const said = (finished.stdout + "\n" + finished.stderr).trim().split("\n").slice(-40).join("\n");
-    super(`pulumi ${command} ended with code ${finished.code}:\n${said}`);
+    super(`pulumi ${command} ended with code ${finished.code}:\n${whatItSaid(finished)}`);
     this.name = "PulumiError";
   }
 }
