@@ -29,11 +29,15 @@ function signal(pids: readonly number[], name: NodeJS.Signals): void {
  * Ends what a killed run left at work on this state: an engine would write the state under our hands, and a plugin whose
  * engine was killed would wait for ever. First in good order, so that the engine records what it has made.
  */
-export async function endLeftovers(environmentLine: string, graceMs = 20_000): Promise<number> {
+export async function endLeftovers(environmentLine: string, graceMs = 30_000): Promise<number> {
   const found = withEnvironment(environmentLine);
   const engines = found.filter((pid) => /(^|\/)pulumi\0/.test(commandOf(pid)));
+  const wait = async (): Promise<void> => {
+    for (const end = Date.now() + graceMs / 2; Date.now() < end && engines.some((pid) => commandOf(pid) !== ""); ) await pause(100);
+  };
+  await wait(); // the end of their parent has told them already, and a second time would make them drop the step at hand
   signal(engines, "SIGINT");
-  for (const end = Date.now() + graceMs; Date.now() < end && engines.some((pid) => commandOf(pid) !== ""); ) await pause(100);
+  await wait();
   signal(withEnvironment(environmentLine), "SIGKILL");
   for (let i = 0; i < 50 && withEnvironment(environmentLine).length > 0; i += 1) await pause(100);
   return found.length;

@@ -41,6 +41,9 @@ export class PulumiError extends Error {
   }
 }
 
+/** In the environment of an engine and its plugins, and of nothing else: by it a later run knows them. */
+const ENGINE_OF = "ELASTIGRID_ENGINE_OF";
+
 /** What one engine operation changed, by kind: `{ create: 12, same: 3 }`. */
 export type ChangeSummary = Readonly<Record<string, number>>;
 
@@ -58,13 +61,13 @@ export class Stack {
     const passphrase = join(place.stateDir, "passphrase");
     mkdirSync(join(place.stateDir, "state"), { recursive: true, mode: 0o700 });
     if (!existsSync(passphrase)) writeFileSync(passphrase, randomBytes(24).toString("hex"), { mode: 0o600 });
-    this.env = { ...place.env, PULUMI_BACKEND_URL: `file://${join(place.stateDir, "state")}`, PULUMI_CONFIG_PASSPHRASE_FILE: passphrase };
+    this.env = { ...place.env, PULUMI_BACKEND_URL: `file://${join(place.stateDir, "state")}`, PULUMI_CONFIG_PASSPHRASE_FILE: passphrase, [ENGINE_OF]: place.stateDir };
     delete this.env["PULUMI_CONFIG_PASSPHRASE"];
   }
 
   /** Makes or selects the stack. Each start begins with the documented configuration; only the salt of the encryption stays. */
   async open(): Promise<void> {
-    await endLeftovers(`PULUMI_BACKEND_URL=${this.env["PULUMI_BACKEND_URL"]}`);
+    await endLeftovers(`${ENGINE_OF}=${this.place.stateDir}`);
     const listed = await this.run(["stack", "ls", "--json"]);
     const names = (JSON.parse(listed.stdout || "[]") as { name: string }[]).map((s) => s.name);
     let salt = saltOf(this.workingConfig);
@@ -150,9 +153,10 @@ export class Stack {
     return (state.deployment?.resources ?? []).filter((r) => r.type !== "pulumi:pulumi:Stack" && !r.type.startsWith("pulumi:providers:")).length;
   }
 
-  /** Ends engine commands that still run; the engine finishes the step at hand and writes its state. */
-  interrupt(): void {
+  /** Ends engine commands that still run; the engine finishes the step at hand and writes its state. Resolves when they have ended. */
+  async interrupt(limitMs = 30_000): Promise<void> {
     for (const child of this.running) child.kill("SIGINT");
+    for (const end = Date.now() + limitMs; this.running.size > 0 && Date.now() < end; ) await new Promise((r) => setTimeout(r, 50));
   }
 
   /** Engine commands that run now. */
@@ -163,9 +167,10 @@ export class Stack {
   run(args: readonly string[], onLine?: (line: string) => void, cwd = this.place.projectDir): Promise<Finished> {
     const started = Date.now();
     return new Promise((resolve, reject) => {
-      // When we are killed, the engine ends in good order by itself instead of working on for nobody.
+      // When we are killed, the engine ends in good order by itself instead of working on for nobody. It gets Ctrl-C from
+      // us only (hence detached): a second one would make it drop the step at hand.
       const argv = [...(findOnPath("setpriv") === undefined ? [] : ["setpriv", "--pdeathsig", "INT", "--"]), this.place.pulumi, ...args];
-      const child = spawn(argv[0] ?? "", argv.slice(1), { cwd, env: this.env, stdio: ["ignore", "pipe", "pipe"] });
+      const child = spawn(argv[0] ?? "", argv.slice(1), { cwd, env: this.env, stdio: ["ignore", "pipe", "pipe"], detached: true });
       this.running.add(child);
       let stdout = "", stderr = "", partial = "";
       child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -163,8 +163,8 @@ function onInterrupt(session: Session, print: (line: string) => void): () => voi
     count += 1;
     if (count > 1) process.exit(130);
     print("interrupted: ending; the next `npm start` goes on from here, `npm start -- --down` removes everything");
-    session.stack.interrupt();
-    void session.cloud.stop().finally(() => process.exit(130));
+    // the engine still needs the cloud for the step at hand
+    void session.stack.interrupt().then(() => session.cloud.stop()).finally(() => process.exit(130));
   };
   process.on("SIGINT", handler).on("SIGTERM", handler);
   return () => void process.off("SIGINT", handler).off("SIGTERM", handler);

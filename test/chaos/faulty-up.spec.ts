@@ -52,7 +52,7 @@ describe("up and destroy that are struck at any call", function () {
     open.add(mine);
     const close = async (): Promise<void> => {
       open.delete(mine);
-      mine.test?.stack.interrupt();
+      await mine.test?.stack.interrupt();
       mine.test?.close();
       await cloud.stop();
     };
@@ -79,7 +79,7 @@ describe("up and destroy that are struck at any call", function () {
 
   after(async () => {
     for (const w of [...open]) {
-      w.test?.stack.interrupt();
+      await w.test?.stack.interrupt();
       w.test?.close();
       await w.cloud.stop();
     }

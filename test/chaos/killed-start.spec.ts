@@ -30,7 +30,7 @@ describe("npm start, killed", function () {
 
   const start = (...flags: string[]): Run => {
     const child = spawn(process.execPath, [join(packageDir, "tools", "run.mjs"), "start", "--port", String(port), ...flags], {
-      cwd: packageDir, env: { ...process.env, XDG_CACHE_HOME: home }, stdio: ["ignore", "pipe", "pipe"],
+      cwd: packageDir, env: { ...process.env, XDG_CACHE_HOME: home }, stdio: ["ignore", "pipe", "pipe"], detached: true,
     });
     const lines: string[] = [];
     for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", (text: string) => lines.push(...text.split("\n").filter(Boolean)));
@@ -98,6 +98,20 @@ describe("npm start, killed", function () {
         throw new Error(`${e.message}: ${left().join("; ")}`);
       });
     });
+
+  it("Ctrl-C during an up: the engine ends in good order while its cloud is still there", async () => {
+    const first = start();
+    await until("a server being made", 120_000, () => first.lines.some((l) => l.includes("grid-master-disk created")) || first.child.exitCode !== null);
+    await pause(Math.floor(random() * 3_000));
+    process.kill(-(first.child.pid ?? 0), "SIGINT"); // as a terminal does: to all that did not leave its group
+    const code = await Promise.race([first.ended, within(60)]);
+    if (code !== 130) throw new Error(`ended with ${code}: ${first.lines.slice(-20).join("\n")}`);
+    if (left().length > 0) throw new Error(left().join("; "));
+    const down = start("--down");
+    const then = await Promise.race([down.ended, within(300)]);
+    say(`Ctrl-C, then --down ended with ${then}: ${down.lines.find((l) => l.includes("leak check"))?.trim() ?? "no leak check"}`);
+    if (then !== 0) throw new Error(down.lines.slice(-30).join("\n"));
+  });
 
   if (long)
     it("and a whole run after another kill ends well", async () => {
