@@ -129,6 +129,7 @@ export function whyUnreached(o: { readonly address: string; readonly port: numbe
   const where = `the master at ${o.address}:${o.port}`;
   if (/IDENTIFICATION HAS CHANGED|Host key verification failed/.test(said)) return `${where} shows another host key than before: if it was made anew, remove ${knownHosts}; if not, somebody else answers there`;
   if (/Permission denied/.test(said)) return `${where} refuses the stack's ssh key: is it the master of this stack?`;
+  if (/closed by remote host|client_loop|Broken pipe|not responding/.test(said)) return `the connection to ${where} was lost: it may be gone, or boot again; nothing that was ordered before is lost`;
   const why = /^ssh: .*?: (?:port \d+: )?([^:\r\n]+)\r?$/m.exec(said)?.[1] ?? said.trim().split(/\r?\n/).at(-1);
   return `${where} cannot be reached by ssh${why === undefined || why === "" ? "" : ` (${why.trim()})`}: is it running, and may this computer connect (ssh.allowFrom)?`;
 }

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 export interface CloudAccess {
@@ -35,7 +35,10 @@ export class LocalCloudProcess {
   static start(options: CloudOptions): Promise<LocalCloudProcess> {
     const args = [options.program, "local-cloud", "--port", String(options.port), "--state", options.stateDir, "--backend", options.backend ?? "hosts", "--json"];
     if (!options.keep) args.push("--exit-with-parent");
-    const child = spawn(process.execPath, args, { stdio: [options.keep ? "ignore" : "pipe", "pipe", "pipe"], detached: true });
+    // One that outlives us talks to a file: nobody would read its pipe.
+    const log = options.keep ? openLog(options.stateDir) : undefined;
+    const child = spawn(process.execPath, args, { stdio: [options.keep ? "ignore" : "pipe", "pipe", log ?? "pipe"], detached: true });
+    if (log !== undefined) closeSync(log);
     return new Promise((resolve, reject) => {
       let said = "", partial = "";
       child.stderr?.setEncoding("utf8").on("data", (text: string) => {
@@ -51,12 +54,12 @@ export class LocalCloudProcess {
         if (line === undefined || !out.includes("\n")) return;
         const ready = JSON.parse(line) as { endpoint: string; credentialsFile: string; pid: number };
         const { username, password } = JSON.parse(readFileSync(ready.credentialsFile, "utf8")) as { username: string; password: string };
-        if (options.keep) for (const stream of [child.stdout, child.stderr]) (stream as { unref?: () => void } | null)?.unref?.();
+        if (options.keep) (child.stdout as { unref?: () => void } | null)?.unref?.();
         if (options.keep) child.unref();
         resolve(new LocalCloudProcess(child, { endpoint: ready.endpoint, username, password, pid: ready.pid }));
       });
       child.on("error", reject);
-      child.on("exit", (code) => reject(new Error(`local-cloud ended with code ${code} before it was ready:\n${said.trim()}`)));
+      child.on("exit", (code) => reject(new Error(`local-cloud ended with code ${code} before it was ready:\n${(options.keep ? readFileSync(keptLog(options.stateDir), "utf8") : said).trim()}`)));
     });
   }
 
@@ -72,6 +75,14 @@ export class LocalCloudProcess {
       this.child.kill("SIGTERM");
     });
   }
+}
+
+/** What a kept cloud says. */
+export const keptLog = (stateDir: string): string => join(stateDir, "local-cloud.log");
+
+function openLog(stateDir: string): number {
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  return openSync(keptLog(stateDir), "w", 0o600);
 }
 
 export async function readLeaks(access: CloudAccess): Promise<LeakReport> {

@@ -1,8 +1,10 @@
+import { rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { keptOutputsFile } from "../cli/remote";
 import { automaticScaling, FULL, jobSubmission, manualControlAndLongJob, type CheckOutcome, type Grid } from "./checks";
-import type { LeakReport } from "./cloud";
+import { keptLog, type LeakReport } from "./cloud";
 import { acquireLock } from "./lock";
 import { chart, checkTable, type RunResult, type Sample } from "./report";
 import { openSession, type Session } from "./session";
@@ -43,8 +45,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   const print = (line: string): void => void process.stderr.write(`[${((Date.now() - startedMs) / 1000).toFixed(0).padStart(4)} s] ${line}\n`);
   const cacheDir = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "elastigrid");
   const stateDir = join(cacheDir, "start");
+  const outputsFile = keptOutputsFile(process.env);
   const release = acquireLock(join(stateDir, "lock"), "npm start");
   try {
+    rmSync(outputsFile, { force: true }); // of a grid that this run replaces or removes
     await endKeptCloud(stateDir, print);
     const keep = flags.keep === true;
     const session = await step(print, "starting local-cloud", () =>
@@ -59,7 +63,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       }
       const code = await run(session, print, startedMs, keep);
       kept = keep && code === 0;
-      if (kept) tellKept(session, stateDir);
+      if (kept) tellKept(session, stateDir, await writeOutputs(session, outputsFile));
       return code;
     } finally {
       interrupted();
@@ -170,13 +174,20 @@ function onInterrupt(session: Session, print: (line: string) => void): () => voi
   return () => void process.off("SIGINT", handler).off("SIGTERM", handler);
 }
 
-function tellKept(session: Session, stateDir: string): void {
+/** What the command line program needs to find the master, its key included: for this user only. */
+async function writeOutputs(session: Session, file: string): Promise<string> {
+  writeFileSync(file, JSON.stringify(await session.stack.outputs()), { mode: 0o600 });
+  return file;
+}
+
+function tellKept(session: Session, stateDir: string, outputsFile: string): void {
   process.stderr.write(`The grid is running. In this folder:
+  export ELASTIGRID_OUTPUTS=${outputsFile}
   npx elastigrid status            what it does and why
   npx elastigrid scale 3           set the size by hand; scale --auto gives it back
-  npx elastigrid ssh               a shell on the master; submit as user grid: runuser -u grid -- condor_submit ...
+  npx elastigrid ssh               a shell on the master; there, \`su - grid\` and condor_submit
   npx elastigrid --help            the rest
-The API: ${session.cloud.access.endpoint} (credentials in ${join(stateDir, "cloud", "credentials.json")})
+The API: ${session.cloud.access.endpoint} (credentials in ${join(stateDir, "cloud", "credentials.json")}, log in ${keptLog(join(stateDir, "cloud"))})
 To end it: npm start -- --down
 `);
 }

@@ -109,6 +109,8 @@ export async function localCloudCommand(argv: readonly string[]): Promise<number
 }
 
 async function run(options: CliOptions): Promise<number> {
+  // whoever read what we say may be gone: the cloud goes on
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   // listening for the end begins before the start: a signal during a long start is not lost
   const end = endOf(options.exitWithParent);
   const backend = await chooseBackend(options.backend, say);

@@ -63,6 +63,7 @@ describe("the call to the master", () => {
     expect(why("ssh: connect to host 127.66.1.1 port 2222: Connection refused\r\n")).to.match(/^the master at 127\.66\.1\.1:2222 cannot be reached by ssh \(Connection refused\): /);
     expect(why("@@@\n@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.\r\n")).to.match(/another host key.*remove \/k/);
     expect(why("root@127.66.1.1: Permission denied (publickey).\r\n")).to.match(/refuses the stack's ssh key/);
+    expect(why("Connection to 127.66.1.1 closed by remote host.\r\n")).to.match(/^the connection to the master at 127\.66\.1\.1:2222 was lost/);
     expect(why("")).to.match(/cannot be reached by ssh: is it/);
   });
   it("leaves out what only finds the master, and quotes the rest", () => {
