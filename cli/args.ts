@@ -31,7 +31,7 @@ export const COMMANDS = {
   },
   drain: { usage: "drain WORKER [--now]", says: "take a worker away when its jobs have ended (--now: at once; its jobs run again elsewhere)", options: { now: flag }, positionals: [1, 1] },
   pause: { usage: "pause", says: "leave the size as it is until resume", options: {}, positionals: [0, 0] },
-  resume: { usage: "resume", says: "go on after pause", options: {}, positionals: [0, 0] },
+  resume: { usage: "resume", says: "go on after pause; creates workers again at once where that was held back", options: {}, positionals: [0, 0] },
   wait: { usage: "wait --workers N [--timeout SECONDS]", says: "until N workers are in the pool; else says what each one is doing, and exits with 1", options: { workers: text, timeout: text }, positionals: [0, 0] },
   ssh: { usage: "ssh [--] [COMMAND...]", says: "log in to the master, or run a command there", options: {}, positionals: [0, Number.POSITIVE_INFINITY], raw: true },
   "local-cloud": { usage: "local-cloud ...", says: "a CloudSigma-compatible cloud on this computer (local-cloud --help)", options: {}, positionals: [0, Number.POSITIVE_INFINITY], raw: true },

@@ -3,6 +3,7 @@ import { explain } from "../cloudsigma/explain";
 import { MARK } from "../cloudsigma/marks";
 import type { Capabilities, Drive, HostLimits, Ip, LibDrive, Meta, Server, Vlan } from "../cloudsigma/wire";
 import type { GridConfig, ServerSize } from "../config/grid-config";
+import { defaultImageName } from "../config/schema";
 import { isCloudError, type Problem } from "../errors";
 import { containsAddress, parseAddress, parseCidr } from "../policy/addresses";
 import { gridNames, resembling } from "../policy/names";
@@ -80,7 +81,9 @@ function imageProblems(config: GridConfig, library: readonly LibDrive[], drives:
   const value = uuid ?? name ?? "";
   if (found.length === 0) {
     const near = resembling(value, all.map((d) => d.name ?? ""));
-    const fix = near.length > 0 ? `near names: ${near.join(", ")}` : `the library has ${library.length} drives; name one of them or a drive of yours`;
+    const fix = config.image.kind === "appliance" && uuid === undefined && value === defaultImageName
+      ? "this cloud does not have the appliance: name a Debian 13 image of its library in grid.image.name and set grid.image.kind to stock"
+      : near.length > 0 ? `near names: ${near.join(", ")}` : `the library has ${library.length} drives; name one of them or a drive of yours`;
     return [{ path, value, rule: "is neither a drive of the library nor one of yours in this location", fix }];
   }
   if (found.length > 1) return [{ path, value, rule: `is the name of ${found.length} drives`, fix: `set grid.image.uuid to one of ${found.map((d) => d.uuid).join(", ")}` }];

@@ -103,7 +103,7 @@ export const gridSchema = z.strictObject({
     .strictObject({
       name: z.string().min(1, text("must not be empty", "name a drive of the library or of yours")).optional().describe("a drive of the cloud's library, or one of yours; `elastigrid-appliance` where neither name nor uuid is given"),
       uuid: uuid.optional().describe("the same by uuid, where names are not unique"),
-      kind: z.enum(["appliance", "stock"]).default("appliance").describe("`appliance`: everything is installed; `stock`: Debian 13 with cloud-init, which installs the packages at first boot (minutes)"),
+      kind: z.enum(["appliance", "stock"]).default("appliance").describe("`appliance`: everything is installed (local-cloud has one; elsewhere a drive of yours made with `images/`); `stock`: Debian 13 with cloud-init, which installs the packages at first boot (minutes)"),
     })
     .prefault({})
     .describe("what master and workers boot from"),
@@ -142,7 +142,7 @@ export const gridSchema = z.strictObject({
   ssh: z
     .strictObject({
       port: whole(1, 65_535).default(22).describe("where the master's sshd listens"),
-      allowFrom: z.array(cidr).min(1, text("must name a range, or nobody can log in", "add your own address, such as 203.0.113.7/32")).default(["0.0.0.0/0"]).describe("who may connect; `pulumi up` needs to"),
+      allowFrom: z.array(cidr).min(1, text("must name a range, or nobody can log in", "add your own address, such as 203.0.113.7/32")).default(["0.0.0.0/0"]).describe("address ranges that may connect; the computer that runs `pulumi up` or `elastigrid` must lie in one"),
       authorizedKeys: z.array(publicKey).default([]).describe("further public keys for root and the user grid; the grid's own key is always there"),
     })
     .prefault({})
