@@ -16,6 +16,7 @@ export function masterUserData(config: GridConfig): string {
     hostname: masterHostname,
     fqdn: `${masterHostname}.${poolDomain(config.name)}`,
     prefer_fqdn_over_hostname: false,
+    bootcmd: firstBootAgain,
     users: [{ name: "grid", gecos: "submits jobs", shell: "/bin/bash", lock_passwd: true }],
     write_files: writeFiles(masterFiles(config)),
     runcmd: [
@@ -35,13 +36,19 @@ export function workerUserData(config: GridConfig): string {
     ...base(config),
     preserve_hostname: true,
     users: [],
-    bootcmd: [["sh", "-c", workerIdentityScript(config)]],
+    bootcmd: [...firstBootAgain, ["sh", "-c", workerIdentityScript(config)]],
     write_files: writeFiles(workerFiles(config)),
     // The appliance needs no commands: its units were never loaded before their files came, and enrolment starts by itself.
     // Elsewhere packages are installed first, which may load and start what they bring.
     ...(config.image.kind === "stock" ? { runcmd: [["systemctl", "daemon-reload"], ["systemctl", "enable", "--now", "elastigrid-enrol.service"]] } : {}),
   });
 }
+
+/**
+ * A first boot that lost its power half-way would count as done: cloud-init notes each module before it runs. Until it
+ * says at the very end that it has finished, every boot is a first one.
+ */
+const firstBootAgain = [["sh", "-c", "test -e /var/lib/cloud/instance/boot-finished || rm -f /var/lib/cloud/instance/sem/config_*"]];
 
 const userData = (config: object): string => `#cloud-config\n${toYaml(config)}`;
 
