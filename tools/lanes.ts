@@ -81,7 +81,8 @@ function specs(name: LaneName): string[] {
 async function runLane(name: LaneName): Promise<LaneResult> {
   const file = join(packageRoot, "dist", `.lane-${name}-${process.pid}.json`);
   rmSync(file, { force: true });
-  const { timeoutSeconds, limitSeconds } = lanes[name];
+  const { timeoutSeconds } = lanes[name];
+  const limitSeconds = lanes[name].limitSeconds * (process.env["ELASTIGRID_LONG"] === "1" ? 5 : 1);
   const args = [
     "--enable-source-maps", join(packageRoot, "node_modules", "mocha", "bin", "_mocha"), "--no-config", "--no-package",
     "--reporter", join(packageRoot, "dist", "tools", "lane-reporter.js"), "--timeout", String(timeoutSeconds * 1_000), "--slow", String(timeoutSeconds * 250), ...specs(name),
