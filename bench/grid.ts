@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { loadavg, homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { acquireLock } from "../demo/lock";
+import { lockFolder } from "../demo/lock";
 import { openSession } from "../demo/session";
 import type { Master } from "../demo/ssh";
 
@@ -13,7 +13,7 @@ const READY_SECONDS = 60;
 export async function withGrid(what: string, measure: (master: Master) => Promise<void>): Promise<void> {
   const stateDir = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "elastigrid", "bench");
   const print = (line: string): void => void process.stderr.write(`${line}\n`);
-  const release = acquireLock(join(stateDir, "lock"), what);
+  const lock = await lockFolder(stateDir, what);
   try {
     const configFile = join(stateDir, "Pulumi.bench.yaml");
     mkdirSync(stateDir, { recursive: true });
@@ -38,7 +38,7 @@ export async function withGrid(what: string, measure: (master: Master) => Promis
       }
     }
   } finally {
-    release();
+    await lock.release();
   }
 }
 

@@ -28,6 +28,14 @@ export const SHORT: Scale = {
   trivialJobs: 30, trivialWorkers: 2, rounds: 2, equalJobs: 12, equalJobSeconds: 8, wantedFactor: 1.5, workersMax: 7, longJobSeconds: 60,
 };
 
+export const CHECK_NAMES = {
+  jobs: "1 job submission and execution",
+  recreatable: "2 recreatable environment",
+  scaling: "3 automatic scaling",
+  manual: "4 manual control",
+  longJob: "5 job completion while shrinking",
+} as const;
+
 export interface Grid {
   readonly stack: Stack;
   readonly master: Master;
@@ -66,7 +74,7 @@ export async function jobSubmission(g: Grid): Promise<CheckOutcome> {
   await g.master.run("elastigrid scale --auto");
   const ok = result.verified === count && result.evicted === 0 && one.verified === 1;
   return {
-    name: "1 job submission and execution", ok, jobs: count + 1, evicted: result.evicted + one.evicted, firstJobSeconds, seconds: seconds(started),
+    name: CHECK_NAMES.jobs, ok, jobs: count + 1, evicted: result.evicted + one.evicted, firstJobSeconds, seconds: seconds(started),
     ours: `${result.verified} of ${count} jobs right, ${result.evicted} evicted, ${took} s on ${workers} one-slot workers`,
     ancestor: "1000 jobs, 108 min on 3 one-slot workers",
   };
@@ -94,7 +102,7 @@ export async function automaticScaling(g: Grid): Promise<CheckOutcome> {
   const right = result.verified === count && result.evicted === 0;
   const why = !right ? `${result.verified} of ${count} jobs right, ${result.evicted} evicted` : factor < wantedFactor ? `wanted a factor of ${wantedFactor}` : peak > workersMax ? `the group went over ${workersMax}` : undefined;
   return {
-    name: "3 automatic scaling", ok: why === undefined, why, jobs: count, evicted: result.evicted, scalingFactor: factor, seconds: seconds(started),
+    name: CHECK_NAMES.scaling, ok: why === undefined, why, jobs: count, evicted: result.evicted, scalingFactor: factor, seconds: seconds(started),
     ours: `factor ${factor} (${count} jobs of ${each} s in ${elapsed.toFixed(1)} s, 1 to ${peak} workers), back at 1 after ${seconds(backFrom)} s`,
     ancestor: "factor 6.0 with 72 jobs, 6.587 with 720, 1 to 7 workers",
   };
@@ -140,7 +148,7 @@ export async function manualControlAndLongJob(g: Grid): Promise<readonly [CheckO
   why ??= await empty();
   g.print(`  the group followed: ${steps.join(", ")}; \`up\` for a new minimum took ${up.seconds.toFixed(1)} s`);
   const four: CheckOutcome = {
-    name: "4 manual control", ok: why === undefined, why, jobs: 0, evicted: 0, seconds: seconds(started),
+    name: CHECK_NAMES.manual, ok: why === undefined, why, jobs: 0, evicted: 0, seconds: seconds(started),
     ours: `size by command and by configuration, ${steps.length} changes followed, previews after them empty`, ancestor: "held",
   };
   await waitForJobs(g.master, "long", longJobSeconds + 120);
@@ -149,7 +157,7 @@ export async function manualControlAndLongJob(g: Grid): Promise<readonly [CheckO
   const same = (record?.LastRemoteHost ?? "").includes(firstWorker);
   const fiveOk = result.verified === 1 && result.evicted === 0 && record?.NumJobStarts === 1 && same;
   const five: CheckOutcome = {
-    name: "5 job completion while shrinking", ok: fiveOk, jobs: 1, evicted: result.evicted, seconds: seconds(started),
+    name: CHECK_NAMES.longJob, ok: fiveOk, jobs: 1, evicted: result.evicted, seconds: seconds(started),
     ours: `a job of ${longJobSeconds} s ran through ${steps.length} changes of size with ${record?.NumJobStarts ?? 0} start${record?.NumJobStarts === 1 ? "" : "s"} on ${firstWorker}`,
     ancestor: "failed: the job was killed",
     why: fiveOk ? undefined : `exit code right: ${result.verified === 1}, evictions: ${result.evicted}, last on ${record?.LastRemoteHost ?? "nowhere"}`,

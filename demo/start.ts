@@ -3,9 +3,9 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { keptOutputsFile } from "../cli/remote";
-import { automaticScaling, FULL, jobSubmission, manualControlAndLongJob, type CheckOutcome, type Grid } from "./checks";
+import { automaticScaling, CHECK_NAMES, FULL, jobSubmission, manualControlAndLongJob, type CheckOutcome, type Grid } from "./checks";
 import { keptLog, type LeakReport } from "./cloud";
-import { acquireLock } from "./lock";
+import { lockFolder } from "./lock";
 import { chart, checkTable, type RunResult, type Sample } from "./report";
 import { openSession, type Session } from "./session";
 import { Watcher } from "./watch";
@@ -46,7 +46,13 @@ export async function main(argv: readonly string[]): Promise<number> {
   const cacheDir = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "elastigrid");
   const stateDir = join(cacheDir, "start");
   const outputsFile = keptOutputsFile(process.env);
-  const release = acquireLock(join(stateDir, "lock"), "npm start");
+  let lock;
+  try {
+    lock = await lockFolder(stateDir, "npm start");
+  } catch (e) {
+    process.stderr.write(`${(e as Error).message}\n`);
+    return 1;
+  }
   try {
     rmSync(outputsFile, { force: true }); // of a grid that this run replaces or removes
     await endKeptCloud(stateDir, print);
@@ -70,11 +76,11 @@ export async function main(argv: readonly string[]): Promise<number> {
       if (!kept) await session.cloud.stop();
     }
   } catch (e) {
-    process.stderr.write(`npm start failed: ${(e as Error).message}\n`);
+    process.stderr.write(`npm start failed: ${(e as Error).message}\nThe next \`npm start\` goes on from here; \`npm start -- --down\` removes what is there.\n`);
     process.stdout.write(`${JSON.stringify({ ok: false, error: (e as Error).message.split("\n")[0] })}\n`);
     return 1;
   } finally {
-    release();
+    await lock.release();
   }
 }
 
@@ -93,13 +99,14 @@ async function run(session: Session, print: (line: string) => void, startedMs: n
   try {
     watcher.follow(master);
     const grid: Grid = { stack: session.stack, master, watcher, scale: FULL, print };
-    const check = async (title: string, run: () => Promise<readonly CheckOutcome[]>): Promise<void> => {
+    const check = async (title: string, names: readonly string[], work: () => Promise<readonly CheckOutcome[]>): Promise<void> => {
       print(title);
-      outcomes.push(...(await run()));
+      const from = Date.now();
+      outcomes.push(...(await work().catch((e: Error) => names.map((name) => failed(name, e, (Date.now() - from) / 1000)))));
     };
-    await check("check 1: job submission and execution", async () => [await jobSubmission(grid)]);
-    await check("check 3: automatic scaling", async () => [await automaticScaling(grid)]);
-    await check("checks 4 and 5: manual control, and a long job through it", () => manualControlAndLongJob(grid));
+    await check("check 1: job submission and execution", [CHECK_NAMES.jobs], async () => [await jobSubmission(grid)]);
+    await check("check 3: automatic scaling", [CHECK_NAMES.scaling], async () => [await automaticScaling(grid)]);
+    await check("checks 4 and 5: manual control, and a long job through it", [CHECK_NAMES.manual, CHECK_NAMES.longJob], () => manualControlAndLongJob(grid));
   } finally {
     watcher.unfollow();
     await master.close();
@@ -112,10 +119,13 @@ async function run(session: Session, print: (line: string) => void, startedMs: n
   return finish(outcomes, watcher.samples, watcher.peakWorkers, ups, leaks);
 }
 
+/** A check that could not be carried out to its end; the others go on, and the grid is still destroyed. */
+const failed = (name: string, e: Error, seconds: number): CheckOutcome => ({ name, ok: false, jobs: 0, evicted: 0, seconds, ours: "broke off", why: e.message.split("\n")[0] ?? "", ancestor: "" });
+
 function recreatable(ups: readonly number[], downs: readonly number[], keep: boolean): CheckOutcome {
   const list = (values: readonly number[]): string => values.map((s) => s.toFixed(0)).join(", ");
   return {
-    name: "2 recreatable environment", ok: ups.length === FULL.rounds && downs.length === FULL.rounds - (keep ? 1 : 0), jobs: 0, evicted: 0, seconds: 0,
+    name: CHECK_NAMES.recreatable, ok: ups.length === FULL.rounds && downs.length === FULL.rounds - (keep ? 1 : 0), jobs: 0, evicted: 0, seconds: 0,
     ours: `${ups.length} ups (${list(ups)} s) and ${downs.length} destroys (${list(downs)} s), none failed`, ancestor: "20.9 % failed; 234 s mean",
   };
 }
