@@ -90,7 +90,11 @@ describe("up and destroy that are struck at any call", function () {
 
   const strike = (cloud: LocalCloud, s: Strike): void => void cloud.faults.add({ match: { method: s.point.method, path: s.point.path }, at: s.point.at, ...s.fault });
   const struck = (cloud: LocalCloud): boolean => cloud.faults.list().some((f) => f.struck > 0);
-  const outcome = (work: Promise<unknown>): Promise<string> => work.then(() => "got through", () => "failed");
+  const outcome = (work: Promise<unknown>): Promise<string> =>
+    work.then(() => "got through", () => "failed").then((how) => {
+      if (over) throw new Error("interrupted");
+      return how;
+    });
   const label = (s: Strike): string => `${s.name}: call ${s.point.at} of ${s.point.method} ${s.point.path.replace(/^\^\/api\/2\\\.0|\$$/g, "").replaceAll("\\", "")}`;
 
   /** Goes through all strikes, two at a time, and reports every one that went wrong. */
