@@ -1,20 +1,18 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LocalCloudProcess } from "../../demo/cloud";
 import { outcome, submit, waitForJobs } from "../../demo/jobs";
 import { isEmptyChange, Stack } from "../../demo/pulumi";
 import { Master } from "../../demo/ssh";
 import { Watcher } from "../../demo/watch";
-import { hasApplianceTree } from "../../images/build";
-import { hostsProblem } from "../../local-cloud/hosts";
 import { seeded } from "../../local-cloud/http/faults";
-import { engineEnvironment } from "../../tools/engine-env";
-import { alive, family, freePort, inventory, killAll, long, pause, processes, say, secondsSince, seed, until, type Process } from "../support/chaos";
+import { alive, family, inventory, killAll, long, pause, processes, say, secondsSince, seed, until, type Process } from "../support/chaos";
 import { packageDir } from "../support/stack";
+import { engineEnvironment } from "../../tools/engine-env";
+import { freePort, noGrid } from "../support/lane";
 
-const cacheDir = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "elastigrid");
 
 /** What a killed local-cloud must not leave: its processes, and everything that shares a namespace of theirs. */
 interface Marks {
@@ -100,7 +98,7 @@ describe("a grid on real hosts, killed here and there", function () {
 
   before(async function () {
     const engine = engineEnvironment();
-    const reason = (await hostsProblem()) ?? (engine.available ? undefined : engine.reason) ?? (hasApplianceTree(cacheDir) ? undefined : `the appliance tree is not in ${cacheDir}: npm run setup builds it`);
+    const reason = await noGrid();
     if (reason !== undefined || !engine.available) {
       say(`skipped: ${reason}`);
       return this.skip();

@@ -1,15 +1,14 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { hasApplianceTree } from "../../images/build";
-import { hostsProblem } from "../../local-cloud/hosts";
 import { seeded } from "../../local-cloud/http/faults";
-import { engineEnvironment } from "../../tools/engine-env";
-import { alive, family, freePort, killAll, long, pause, processes, say, secondsSince, seed, until, type Process } from "../support/chaos";
+import { alive, family, killAll, long, pause, processes, say, secondsSince, seed, until, type Process } from "../support/chaos";
 import { packageDir } from "../support/stack";
+import { cacheDir as cacheDirOf } from "../../tools/paths";
+import { freePort, noGrid } from "../support/lane";
 
-const realCache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "elastigrid");
+const realCache = cacheDirOf();
 /** From the first line on standard error; the short form stays in the part where clouds are made and removed. */
 const SPAN_MS = long ? 240_000 : 90_000;
 
@@ -51,8 +50,7 @@ describe("npm start, killed", function () {
   ];
 
   before(async function () {
-    const engine = engineEnvironment();
-    const reason = (await hostsProblem()) ?? (engine.available ? undefined : engine.reason) ?? (hasApplianceTree(realCache) ? undefined : `the appliance tree is not in ${realCache}: npm run setup builds it`);
+    const reason = await noGrid();
     if (reason !== undefined) {
       say(`skipped: ${reason}`);
       return this.skip();

@@ -2,18 +2,19 @@ import { expect } from "chai";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseGridConfig } from "../../components/config/schema";
 import { mintIdToken, poolKeyFile, workerIdentity, workerScopes } from "../../components/policy/tokens";
 import { masterUserData, workerUserData } from "../../components/render/cloud-init";
 import { masterFiles } from "../../components/render/master";
 import { pushFilesScript } from "../../components/render/push";
-import { hasApplianceTree } from "../../images/build";
 import type { Backend, HostSpec } from "../../local-cloud/backend";
-import { hostsBackend, hostsProblem } from "../../local-cloud/hosts";
+import { hostsBackend } from "../../local-cloud/hosts";
+import { cacheDir as cacheDirOf } from "../../tools/paths";
+import { noHosts } from "../support/lane";
 
-const cacheDir = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "elastigrid");
+const cacheDir = cacheDirOf();
 const MASTER = "a5000000-0000-4000-8000-000000000001";
 const WORKER = "b5c0ffee-0000-4000-8000-000000000002";
 const VLAN = "c5000000-0000-4000-8000-000000000003";
@@ -45,7 +46,7 @@ describe("first boot", function () {
     ssh(`ssh -i /root/key -o StrictHostKeyChecking=no -o LogLevel=ERROR -o BatchMode=yes -o ConnectTimeout=5 root@$(awk '{print $3}' /var/lib/misc/dnsmasq.leases) ${JSON.stringify(command)}`);
 
   before(async function () {
-    const reason = (await hostsProblem()) ?? (hasApplianceTree(cacheDir) ? undefined : `the appliance tree is not in ${cacheDir}: npm run setup builds it`);
+    const reason = await noHosts();
     if (reason !== undefined) {
       console.log(`    skipped: ${reason}`);
       this.skip();

@@ -1,21 +1,18 @@
 import { expect } from "chai";
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { automaticScaling, jobSubmission, manualControlAndLongJob, SHORT, type CheckOutcome, type Grid } from "../../demo/checks";
 import { isEmptyChange, Stack } from "../../demo/pulumi";
 import { openSession, type Session } from "../../demo/session";
 import type { Master } from "../../demo/ssh";
 import { Watcher } from "../../demo/watch";
-import { hasApplianceTree } from "../../images/build";
-import { hostsProblem } from "../../local-cloud/hosts";
 import { engineEnvironment } from "../../tools/engine-env";
 import { secretValues, watchProcessList } from "../support/secrets";
 import { packageDir } from "../support/stack";
+import { freePort, noGrid } from "../support/lane";
 
-const cacheDir = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "elastigrid");
 
 /** The whole way: real engine, real hosts, real HTCondor, in the sizes of `SHORT`. */
 describe("a grid on real hosts", function () {
@@ -26,8 +23,7 @@ describe("a grid on real hosts", function () {
   const print = (line: string): void => void lines.push(line);
 
   before(async function () {
-    const engine = engineEnvironment();
-    const reason = (await hostsProblem()) ?? (engine.available ? undefined : engine.reason) ?? (hasApplianceTree(cacheDir) ? undefined : `the appliance tree is not in ${cacheDir}`);
+    const reason = await noGrid();
     if (reason !== undefined) {
       console.log(`      skipped: ${reason}`);
       this.skip();
@@ -141,13 +137,4 @@ function expectAbsent(secrets: readonly string[], places: Readonly<Record<string
     const found = secrets.filter((secret) => text.includes(secret)).map((secret) => `${secret.slice(0, 4)}...`);
     expect(found, `secrets in ${place}`).to.deep.equal([]);
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on("error", reject).listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -4,20 +4,18 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { createConnection, type AddressInfo } from "node:net";
-import { homedir, networkInterfaces, tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Backend, HostSpec } from "../../local-cloud/backend";
-import { hostsBackend, hostsProblem } from "../../local-cloud/hosts";
-import { hasApplianceTree } from "../../images/build";
+import { hostsBackend } from "../../local-cloud/hosts";
+import { cacheDir as cacheDirOf } from "../../tools/paths";
+import { noHosts } from "../support/lane";
 
-const cacheDir = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "elastigrid");
+const cacheDir = cacheDirOf();
 const ALPHA = "a1000000-0000-4000-8000-000000000001";
 const BETA = "b2000000-0000-4000-8000-000000000002";
 const VLAN = "c3000000-0000-4000-8000-000000000003";
 const MIB = 2 ** 20;
-
-const whyNot = async (): Promise<string | undefined> =>
-  (await hostsProblem()) ?? (hasApplianceTree(cacheDir) ? undefined : `the appliance tree is not in ${cacheDir}: npm run setup builds it`);
 
 const lan = (card: string, address: string): string =>
   `#cloud-config\n` +
@@ -61,7 +59,7 @@ describe("hosts back end", function () {
   });
 
   before(async function () {
-    const reason = await whyNot();
+    const reason = await noHosts();
     if (reason !== undefined) {
       console.log(`    skipped: ${reason}`);
       this.skip();

@@ -1,17 +1,16 @@
 import { expect } from "chai";
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { GridStatus } from "../../controller/status";
 import type { PulumiError } from "../../demo/pulumi";
-import { hasApplianceTree } from "../../images/build";
 import { startLocalCloud, type LocalCloud } from "../../local-cloud";
-import { hostsProblem } from "../../local-cloud/hosts";
-import { engineEnvironment } from "../../tools/engine-env";
 import { openTestStack, packageDir, type TestStack } from "../support/stack";
+import { cacheDir as cacheDirOf } from "../../tools/paths";
+import { noGrid } from "../support/lane";
 
-const cacheDir = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "elastigrid");
+const cacheDir = cacheDirOf();
 /** Asks the master for a token where there is none. */
 const broken = (userData: string): string => userData.replaceAll("/v1/enrol", "/v1/nothing-here");
 const JOIN_SECONDS = 30;
@@ -32,8 +31,7 @@ describe("workers that never join", function () {
   let stateDir: string, cloud: LocalCloud, test: TestStack, outputsFile: string;
 
   before(async function () {
-    const engine = engineEnvironment();
-    const reason = (await hostsProblem()) ?? (engine.available ? undefined : engine.reason) ?? (hasApplianceTree(cacheDir) ? undefined : `the appliance tree is not in ${cacheDir}`);
+    const reason = await noGrid();
     if (reason !== undefined) {
       console.log(`      skipped: ${reason}`);
       this.skip();

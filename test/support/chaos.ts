@@ -1,5 +1,4 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { MARK } from "../../components/cloudsigma/marks";
 import type { Access } from "./stack";
 
@@ -128,11 +127,3 @@ export function killAll(victims: readonly Process[]): void {
 export const statesOnly = {
   name: "lane", bootstrap: "none", image: { name: "Debian 12 Server", kind: "stock" }, workers: { min: 1, max: 4, memory: "1 GiB", disk: "12 GiB" }, master: { disk: "12 GiB" },
 } as const;
-
-export const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer().on("error", reject).listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });

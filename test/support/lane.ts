@@ -1,0 +1,23 @@
+import { createServer, type AddressInfo } from "node:net";
+import { hasApplianceTree } from "../../images/build";
+import { hostsProblem } from "../../local-cloud/hosts";
+import { engineEnvironment } from "../../tools/engine-env";
+import { cacheDir } from "../../tools/paths";
+
+/** Why real hosts cannot run here; undefined when they can. */
+export const noHosts = async (): Promise<string | undefined> =>
+  (await hostsProblem()) ?? (hasApplianceTree(cacheDir()) ? undefined : `the appliance tree is not in ${cacheDir()}: npm run setup builds it`);
+
+/** Why a whole grid cannot run here: hosts and engine. */
+export async function noGrid(): Promise<string | undefined> {
+  const engine = engineEnvironment();
+  return (await noHosts()) ?? (engine.available ? undefined : engine.reason);
+}
+
+export const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer().on("error", reject).listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
