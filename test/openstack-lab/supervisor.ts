@@ -26,6 +26,7 @@ async function main(config: SupervisorConfig): Promise<void> {
   });
   const stop = async (keep: boolean): Promise<void> => {
     phase = "stopping";
+    note(`asked to end, the state is to be ${keep ? "kept" : "forgotten"}`);
     // Data that shall be kept wants its services ended in order, the database last; the rest is the kernel's.
     if (keep) {
       await Promise.all(bringUp.keepers.filter((k) => !k.last).map((k) => k.stop()));
@@ -89,6 +90,15 @@ function memory(): LabMemory {
   return { processes, rssMiB: mib(rssKiB), pssMiB: mib(pssKiB), largest };
 }
 
+/** A lab that is gone should have said why. */
+const note = (text: string): void => void process.stderr.write(`${new Date().toISOString()} ${text}\n`);
+
+for (const s of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(s, () => {
+    note(`ended by ${s}`);
+    process.exit(1);
+  });
+}
 process.on("unhandledRejection", (e) => {
   process.stderr.write(`supervisor: ${messageOf(e)}\n`);
   process.exit(1);
