@@ -107,7 +107,8 @@ export class Enrolment {
 
   private async macOf(address: string): Promise<string | undefined> {
     if (!/^\d+\.\d+\.\d+\.\d+$/.test(address)) return undefined;
-    const read = this.parts.readLeases ?? (() => readFile(this.parts.config.leasesFile, "utf8"));
+    const { leasesFile } = this.parts.config;
+    const read = this.parts.readLeases ?? (leasesFile === undefined ? () => Promise.resolve("") : () => readFile(leasesFile, "utf8"));
     let leases = "";
     try {
       leases = await read();

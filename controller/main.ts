@@ -33,6 +33,7 @@ function readJson<T>(path: string, what: string): T {
 }
 
 function makePool(config: ControllerConfig, credentials: Readonly<Record<string, string>>): Pool {
+  if (config.cloud.kind !== "cloudsigma") throw new Error(`the controller has no pool for ${config.cloud.kind}`);
   const { endpoint, templateUuid } = config.cloud;
   const { username, password, token } = credentials;
   // The loop comes back by itself: better a quick "unknown" than a pass that hangs in repetitions.

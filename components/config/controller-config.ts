@@ -4,7 +4,7 @@
  */
 export interface MasterSetup {
   readonly controller: ControllerConfig;
-  /** Username and password, or a token, of the cloud's API. */
+  /** Username and password or a token (CloudSigma); `applicationCredentialId`, `applicationCredentialSecret`, `expiresAt` (OpenStack). */
   readonly credentials: Readonly<Record<string, string>>;
   /** HTCondor's POOL signing key: 64 hexadecimal digits, used as the text they are. */
   readonly poolKey: string;
@@ -15,12 +15,14 @@ export interface ControllerConfig {
   readonly gridUid: string;
   /** HTCondor's TRUST_DOMAIN, UID_DOMAIN and the domain of every host, such as `grid.internal`. */
   readonly poolDomain: string;
-  readonly cloud: CloudsigmaTarget;
+  readonly cloud: CloudTarget;
   readonly enrolment: EnrolmentConfig;
   readonly workers: WorkerLimits;
   readonly scaling: ScalingSettings;
   readonly alarms: AlarmSettings;
 }
+
+export type CloudTarget = CloudsigmaTarget | OpenstackTarget;
 
 export interface CloudsigmaTarget {
   readonly kind: "cloudsigma";
@@ -30,13 +32,29 @@ export interface CloudsigmaTarget {
   readonly templateUuid: string;
 }
 
+/** The group is a Heat stack of its own; the master logs in with an application credential. */
+export interface OpenstackTarget {
+  readonly kind: "openstack";
+  /** Keystone's URL as the master reaches it. */
+  readonly authUrl: string;
+  readonly region?: string;
+  readonly interface?: "public" | "internal" | "admin";
+  readonly stackName: string;
+  readonly stackId: string;
+  /**
+   * Aodh's alarms of the group, where the cloud evaluates CPU: the high one resizes the group by itself, the low one only says so
+   * and the controller chooses an idle worker. Missing: the controller evaluates both alarms itself.
+   */
+  readonly alarms?: { readonly highId: string; readonly lowId: string };
+}
+
 /** Where workers fetch the token that lets them advertise themselves; the master knows them by their MAC. */
 export interface EnrolmentConfig {
   /** The master's address on the private network. */
   readonly address: string;
   readonly port: number;
-  /** dnsmasq's lease file on the master. */
-  readonly leasesFile: string;
+  /** dnsmasq's lease file on the master; missing where the cloud's own DHCP serves the network. */
+  readonly leasesFile?: string;
 }
 
 export interface WorkerLimits {
