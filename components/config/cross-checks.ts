@@ -47,6 +47,12 @@ export function crossProblems(raw: unknown, root: string): Problem[] {
 
   if (valueAt(raw, ["image", "name"]) !== undefined && valueAt(raw, ["image", "uuid"]) !== undefined) complain(["image", "uuid"], "cannot stand beside image.name", "keep one of the two");
 
+  if (valueAt(raw, ["openstack", "imageFile"]) !== undefined && valueAt(raw, ["image", "uuid"]) !== undefined) complain(["openstack", "imageFile"], "cannot stand beside image.uuid, which names an image that exists", "keep one of the two; the uploaded image is called image.name");
+
+  const validDays = number("openstack", "credential", "expiresInDays");
+  const warnDays = number("openstack", "credential", "warnDaysBefore");
+  if (validDays !== undefined && warnDays !== undefined && warnDays >= validDays) complain(["openstack", "credential", "warnDaysBefore"], `must be less than openstack.credential.expiresInDays (${validDays}), or each \`pulumi up\` makes a new credential`, `set it to ${validDays - 1} or less`);
+
   const names = new Map<unknown, number>();
   list("firewall").forEach((rule, i) => {
     const field = (key: string): unknown => valueAt(rule, [key]);

@@ -5,7 +5,7 @@ export interface GridConfig {
   readonly name: string;
   readonly image: ImageChoice;
   readonly network: { readonly cidr: string; readonly vlan?: string };
-  /** Static address to use. */
+  /** Static address (CloudSigma) or floating IP (OpenStack) to use. */
   readonly address?: string;
   readonly purchases: { readonly vlan: boolean; readonly address: boolean; readonly period: string };
   readonly master: ServerSize;
@@ -16,7 +16,25 @@ export interface GridConfig {
   readonly firewall: readonly FirewallRule[];
   readonly condor: { readonly settings: Readonly<Record<string, string>> };
   readonly timeouts: { readonly masterReadySeconds: number; readonly workersReadySeconds: number };
+  readonly openstack: OpenstackOptions;
   readonly bootstrap: "ssh" | "none";
+}
+
+/** What can be said about OpenStack only; left out means: ask the cloud. */
+export interface OpenstackOptions {
+  /** Name or id. */
+  readonly externalNetwork?: string;
+  /** Empty: the cloud's own. */
+  readonly dnsServers?: readonly string[];
+  /** Name or id. */
+  readonly masterFlavor?: string;
+  readonly workersFlavor?: string;
+  /** File to upload as the image; relative to the project's root. */
+  readonly imageFile?: string;
+  /** The master boots from a volume of its disk's size. */
+  readonly bootVolume: boolean;
+  readonly alarms: { readonly metric: string; readonly aggregationMethod: string; readonly granularitySeconds: number; readonly resourceType: string };
+  readonly credential: { readonly expiresInDays: number; readonly warnDaysBefore: number; readonly accessRules: boolean };
 }
 
 export interface ServerSize {

@@ -1,22 +1,13 @@
 import { z } from "zod";
 import { hasHostBits, isPrivate, parseAddress, parseCidr } from "../policy/addresses";
 import { parseSizeMiB } from "../policy/sizes";
+import { openstackSchema } from "./openstack-schema";
+import { seconds, text, whole } from "./schema-parts";
 
 /**
  * The configuration of a grid as a person writes it. Messages have the form `rule; fix`: `problems.ts` takes them
  * apart. Every key has a description: the reference in docs/configuration.md is made from them.
  */
-
-const text = (rule: string, fix: string): string => `${rule}; ${fix}`;
-
-const whole = (min: number, max: number) =>
-  z
-    .number()
-    .int(text("must be a whole number", "leave out the fraction"))
-    .min(min, text(`must be at least ${min}`, `set ${min} or more`))
-    .max(max, text(`must be at most ${max}`, `set ${max} or less`));
-
-const seconds = (min: number, max: number, says: string) => whole(min, max).describe(says).meta({ unit: "seconds" });
 
 const size = (minMiB: number, minText: string, says: string) =>
   z
@@ -98,19 +89,19 @@ export const gridSchema = z.strictObject({
     .string()
     .regex(/^[a-z][a-z0-9-]{0,30}$/, text("must be 1 to 31 lower-case letters, digits or dashes, beginning with a letter", 'write it like "physics-1"'))
     .default("grid")
-    .describe("begins the names of all servers and drives, and is the pool's domain (`<name>.internal`)"),
+    .describe("begins the names of everything in the cloud, and is the pool's domain (`<name>.internal`)"),
   image: z
     .strictObject({
-      name: z.string().min(1, text("must not be empty", "name a drive of the library or of yours")).optional().describe("a drive of the cloud's library, or one of yours; `elastigrid-appliance` where neither name nor uuid is given"),
+      name: z.string().min(1, text("must not be empty", "name an image of the cloud or of yours")).optional().describe("CloudSigma: a drive of the library or of yours; OpenStack: an image that the project sees; `elastigrid-appliance` where neither name nor uuid is given"),
       uuid: uuid.optional().describe("the same by uuid, where names are not unique"),
-      kind: z.enum(["appliance", "stock"]).default("appliance").describe("`appliance`: everything is installed (local-cloud has one; elsewhere a drive of yours made with `images/`); `stock`: Debian 13 with cloud-init, which installs the packages at first boot (minutes)"),
+      kind: z.enum(["appliance", "stock"]).default("appliance").describe("`appliance`: everything is installed (local-cloud has one; elsewhere a drive or image of yours made with `images/`); `stock`: Debian 13 with cloud-init, which installs the packages at first boot (minutes)"),
     })
     .prefault({})
     .describe("what master and workers boot from"),
   network: z
     .strictObject({
       cidr: privateCidr.default("10.77.0.0/24").describe("addresses of the private network, /16 to /28; the first is the master's"),
-      vlan: uuid.optional().describe("uuid of a VLAN of yours to use; else a free one is taken or one is bought"),
+      vlan: uuid.optional().describe("CloudSigma only: uuid of a VLAN of yours to use; else a free one is taken or one is bought. On OpenStack the network is always the grid's own"),
     })
     .prefault({})
     .describe("the private network between master and workers"),
@@ -118,27 +109,27 @@ export const gridSchema = z.strictObject({
     .string()
     .refine((s) => parseAddress(s) !== undefined, text("must be an IPv4 address", 'write it like "203.0.113.7"'))
     .optional()
-    .describe("a static address of yours for the master; else a free one is taken or one is bought"),
+    .describe("the master's public address. CloudSigma: a static address of yours; else a free one is taken or one is bought. OpenStack: a floating IP that the project has; else one is allocated, and released with the grid"),
   purchases: z
     .strictObject({
-      vlan: z.boolean().default(true).describe("may buy a VLAN where none is free"),
-      address: z.boolean().default(true).describe("may buy a static address where none is free"),
+      vlan: z.boolean().default(true).describe("CloudSigma only: may buy a VLAN where none is free"),
+      address: z.boolean().default(true).describe("CloudSigma only: may buy a static address where none is free"),
       period: z
         .string()
         .regex(/^[1-9]\d* (day|week|month|year)s?$/, text("must be a number and day, week, month or year", 'write it like "1 month"'))
         .default("1 month")
-        .describe("how long to buy for; renewed automatically while the grid exists"),
+        .describe("CloudSigma only: how long to buy for; renewed automatically while the grid exists"),
     })
     .prefault({})
-    .describe("what may cost money beyond running servers"),
+    .describe("CloudSigma only: what may cost money beyond running servers"),
   master: z
     .strictObject({
-      vcpus: whole(1, 128).default(2).describe("processor cores of 2000 MHz"),
-      memory: size(512, "512 MiB", "memory").default("2 GiB"),
-      disk: size(1024, "1 GiB", "disk; not smaller than the image").default("10 GiB"),
+      vcpus: whole(1, 128).default(2).describe("processor cores; CloudSigma: of 2000 MHz, OpenStack: the flavor has at least as many"),
+      memory: size(512, "512 MiB", "memory; OpenStack: the flavor has at least as much").default("2 GiB"),
+      disk: size(1024, "1 GiB", "disk; not smaller than the image; OpenStack: the flavor's is at least as large (or see `openstack.bootVolume`)").default("10 GiB"),
     })
     .prefault({})
-    .describe("the server that runs queue, controller, DHCP and gateway"),
+    .describe("the server that runs queue and controller; on CloudSigma it is DHCP server and gateway too"),
   ssh: z
     .strictObject({
       port: whole(1, 65_535).default(22).describe("where the master's sshd listens"),
@@ -151,9 +142,9 @@ export const gridSchema = z.strictObject({
     .strictObject({
       min: whole(0, 1000).default(1).describe("the group never has fewer"),
       max: whole(1, 1000).default(3).describe("the group never has more"),
-      vcpus: whole(1, 128).default(1).describe("processor cores of 2000 MHz"),
-      memory: size(256, "256 MiB", "memory").default("1 GiB"),
-      disk: size(1024, "1 GiB", "disk; not smaller than the image").default("5 GiB"),
+      vcpus: whole(1, 128).default(1).describe("processor cores; CloudSigma: of 2000 MHz, OpenStack: the flavor has at least as many"),
+      memory: size(256, "256 MiB", "memory; OpenStack: the flavor has at least as much").default("1 GiB"),
+      disk: size(1024, "1 GiB", "disk; not smaller than the image; OpenStack: the flavor's is at least as large").default("5 GiB"),
     })
     .prefault({})
     .describe("the group that grows and shrinks"),
@@ -175,7 +166,7 @@ export const gridSchema = z.strictObject({
     })
     .prefault({})
     .describe("scaling by average CPU"),
-  firewall: z.array(firewallRule).default([]).describe("ports to open beyond ssh; enforced by nftables in the guests"),
+  firewall: z.array(firewallRule).default([]).describe("ports to open beyond ssh; enforced by nftables in the guests, on OpenStack by security groups as well"),
   condor: z
     .strictObject({ settings: condorSettings.default({}).describe("further HTCondor settings, for master and workers") })
     .prefault({})
@@ -187,6 +178,7 @@ export const gridSchema = z.strictObject({
     })
     .prefault({})
     .describe("how long `up` waits before it fails with the console's last lines"),
+  openstack: openstackSchema,
   bootstrap: z.enum(["ssh", "none"]).default("ssh").describe("`none` declares the cloud's objects only: no waiting, no login"),
 });
 

@@ -5,7 +5,7 @@ import type { GridConfig } from "./grid-config";
 import { schemaProblems } from "./problems";
 import { gridSchema, parsePorts, type GridConfigText } from "./grid-schema";
 
-export type { FirewallRule, GridConfig, ImageChoice, ServerSize } from "./grid-config";
+export type { FirewallRule, GridConfig, ImageChoice, OpenstackOptions, ServerSize } from "./grid-config";
 export type { GridConfigInput } from "./grid-schema";
 
 /** The name our own appliance has in a cloud's library. */

@@ -40,6 +40,12 @@ const table: Array<[string, unknown, string, RegExp]> = [
   ["a setting that would let jobs be killed", { condor: { settings: { maxjobretirementtime: 0 } } }, "grid.condor.settings.maxjobretirementtime", /promises/],
   ["a setting of two lines", { condor: { settings: { A: "1\nALLOW_WRITE = *" } } }, "grid.condor.settings.A", /one value|one line/],
   ["a period of nothing", { purchases: { period: "soon" } }, "grid.purchases.period", /1 month/],
+  ["an empty flavor", { openstack: { masterFlavor: " " } }, "grid.openstack.masterFlavor", /is empty.*leave the key out/],
+  ["an unknown key of OpenStack's", { openstack: { masterFlavour: "x" } }, "grid.openstack.masterFlavour", /did you mean masterFlavor/],
+  ["a DNS server that is a name", { openstack: { dnsServers: ["dns.example.org"] } }, "grid.openstack.dnsServers[0]", /IPv4 address/],
+  ["an uploaded image beside one that exists", { image: { uuid: "3f1c7a52-8d0e-4a6b-9c35-0b1f6e2d4a78" }, openstack: { imageFile: "a.qcow2" } }, "grid.openstack.imageFile", /image\.uuid.*keep one/],
+  ["a credential that is always about to expire", { openstack: { credential: { expiresInDays: 30 } } }, "grid.openstack.credential.warnDaysBefore", /less than.*29 or less/],
+  ["a measure of no length", { openstack: { alarms: { granularitySeconds: 0 } } }, "grid.openstack.alarms.granularitySeconds", /at least 1/],
   ["a list where an object must be", [], "grid", /an object/],
 ];
 
@@ -72,6 +78,11 @@ describe("parseGridConfig", () => {
     expect(c.master).to.deep.equal({ vcpus: 2, memoryMiB: 2048, diskMiB: 10_240 });
     expect(c.workers).to.deep.equal({ min: 1, max: 3, vcpus: 1, memoryMiB: 1024, diskMiB: 5120 });
     expect(c.scaling).to.include({ growStep: 3, shrinkStep: 3, intervalSeconds: 5 });
+    expect(c.openstack).to.deep.equal({
+      bootVolume: false,
+      alarms: { metric: "cpu", aggregationMethod: "rate:mean", granularitySeconds: 60, resourceType: "instance" },
+      credential: { expiresInDays: 365, warnDaysBefore: 30, accessRules: true },
+    });
   });
 
   it("follows max with both steps unless told otherwise", () => {
