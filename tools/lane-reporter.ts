@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import Mocha from "mocha";
-import type { LaneCounts } from "./lanes";
+import type { LaneCounts } from "./totals";
 
 /** mocha's ordinary live report, and the counts in the file that ELASTIGRID_LANE_COUNTS names. */
 class LaneReporter extends Mocha.reporters.Spec {

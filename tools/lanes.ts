@@ -3,16 +3,15 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { findOnPath, packageRoot } from "./paths";
 import { problemLine } from "./problem";
-import type { Readiness } from "./setup";
+import type { Part, Readiness } from "./setup";
+import { conclude, type LaneCounts } from "./totals";
 
-export const allLanes = ["unit", "engine", "grid", "chaos"] as const;
+export const allLanes = ["unit", "engine", "grid", "chaos", "openstack"] as const;
 export type LaneName = (typeof allLanes)[number];
 
-/** What one lane came to, written for the lane runner when all its tests have ended. */
-export interface LaneCounts {
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
+export interface LaneReadiness extends Readiness {
+  /** The OpenStack lab; left out by those who do not run its lane. */
+  readonly lab?: Part;
 }
 
 interface LaneResult extends LaneCounts {
@@ -23,6 +22,7 @@ interface Lane {
   readonly isReal: string;
   readonly needsEngine: boolean;
   readonly needsHosts: boolean;
+  readonly needsLab?: boolean;
   /** For one test. */
   readonly timeoutSeconds: number;
   /** For the whole lane: a hang ends loudly. */
@@ -34,13 +34,14 @@ const lanes: Record<LaneName, Lane> = {
   engine: { isReal: "the Pulumi engine and plugins, local-cloud without hosts", needsEngine: true, needsHosts: false, timeoutSeconds: 600, limitSeconds: 1_500 },
   grid: { isReal: "the same, servers that boot, HTCondor, jobs", needsEngine: true, needsHosts: true, timeoutSeconds: 600, limitSeconds: 1_800 },
   chaos: { isReal: "faults at every call", needsEngine: true, needsHosts: true, timeoutSeconds: 600, limitSeconds: 1_800 },
+  openstack: { isReal: "OpenStack's own services on this computer, the Pulumi engine and plugins", needsEngine: true, needsHosts: false, needsLab: true, timeoutSeconds: 600, limitSeconds: 1_800 },
 };
 
 /** How long a lane may go on after its last test; more means that a test left something running. */
 const LINGER_SECONDS = 30;
 
 /** Runs the lanes one after another; the last line on stdout counts all. The exit code. */
-export async function runLanes(names: readonly LaneName[], ready: Readiness): Promise<number> {
+export async function runLanes(names: readonly LaneName[], ready: LaneReadiness, part = "test"): Promise<number> {
   const total = { passed: 0, failed: 0, skipped: 0 };
   for (const name of names) {
     const why = skipReason(name, ready) ?? (specs(name).length === 0 ? `no spec files in test/${name}` : undefined);
@@ -52,23 +53,13 @@ export async function runLanes(names: readonly LaneName[], ready: Readiness): Pr
     total.skipped += counts.skipped;
     if (counts.interrupted === true) break;
   }
-  const { code, line, note } = verdict(total);
-  if (note !== undefined) process.stdout.write(`\n${note}\n`);
-  process.stdout.write(`\n${line}\n`);
-  return code;
-}
-
-/** A run in which nothing ran proves nothing, so it fails. */
-export function verdict(total: LaneCounts): { code: number; line: string; note?: string } {
-  const line = `${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`;
-  if (total.passed + total.failed === 0) return { code: 1, line, note: "no test ran" };
-  return { code: total.failed === 0 ? 0 : 1, line };
+  return conclude(part, total);
 }
 
 /** One line with every reason why a lane cannot run here; undefined when it can. */
-export function skipReason(name: LaneName, ready: Readiness): string | undefined {
+export function skipReason(name: LaneName, ready: LaneReadiness): string | undefined {
   const lane = lanes[name];
-  const problems = [...(lane.needsEngine ? ready.engine.problems : []), ...(lane.needsHosts ? ready.hosts.problems : [])];
+  const problems = [...(lane.needsEngine ? ready.engine.problems : []), ...(lane.needsHosts ? ready.hosts.problems : []), ...(lane.needsLab === true ? (ready.lab?.problems ?? []) : [])];
   return problems.length === 0 ? undefined : problems.map((p) => problemLine(p).replace(/\s*\n\s*/g, " | ")).join("; ");
 }
 
@@ -88,7 +79,7 @@ async function runLane(name: LaneName): Promise<LaneResult> {
     "--reporter", join(packageRoot, "dist", "tools", "lane-reporter.js"), "--timeout", String(timeoutSeconds * 1_000), "--slow", String(timeoutSeconds * 250), ...specs(name),
   ];
   try {
-    const how = await runMocha(args, { ...process.env, ELASTIGRID_LANE_COUNTS: file }, limitSeconds, () => existsSync(file));
+    const how = await runMocha(await placed(name, [process.execPath, ...args], { ...process.env, ELASTIGRID_LANE_COUNTS: file }), limitSeconds, () => existsSync(file));
     const counts: LaneCounts = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as LaneCounts) : { passed: 0, failed: 0, skipped: 0 };
     const fault = laneFault(name, how, counts, limitSeconds);
     if (fault === undefined) return counts;
@@ -98,6 +89,22 @@ async function runLane(name: LaneName): Promise<LaneResult> {
     rmSync(file, { force: true });
   }
 }
+
+interface CommandLine {
+  readonly argv: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Where the lane's mocha runs: on this computer, or in the lab's network namespace. */
+async function placed(name: LaneName, argv: readonly string[], env: NodeJS.ProcessEnv): Promise<CommandLine> {
+  if (lanes[name].needsLab !== true) return { argv, env };
+  // Loaded only then: the others must run where the lab's parts cannot even be asked.
+  const [{ intoLab }, { labHome, placesOf }] = await Promise.all([import("../test/openstack-lab/enter.js"), import("../test/openstack-lab/places.js")]);
+  return intoLab(placesOf(labHome()), argv, withoutOpenstack(env));
+}
+
+/** The caller's own OpenStack is not where tests run. */
+const withoutOpenstack = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => Object.fromEntries(Object.entries(env).filter(([k]) => !k.startsWith("OS_")));
 
 export interface HowItEnded {
   readonly code: number | null;
@@ -115,8 +122,9 @@ export function laneFault(name: LaneName, how: HowItEnded, counts: LaneCounts, l
   return undefined;
 }
 
-function runMocha(args: readonly string[], env: NodeJS.ProcessEnv, limitSeconds: number, testsEnded: () => boolean): Promise<HowItEnded> {
-  const argv = [process.execPath, ...args];
+function runMocha(command: CommandLine, limitSeconds: number, testsEnded: () => boolean): Promise<HowItEnded> {
+  const { env } = command;
+  const argv = [...command.argv];
   if (findOnPath("setpriv") !== undefined) argv.unshift("setpriv", "--pdeathsig", "KILL", "--"); // ends with us, also when we are killed
   return new Promise((resolve, reject) => {
     const child = spawn(argv[0] ?? process.execPath, argv.slice(1), { cwd: packageRoot, env, stdio: ["ignore", "inherit", "inherit"] });

@@ -7,15 +7,21 @@ import { treePath } from "./tree";
 
 const NOT_UP = 'the lab is not up: run "lab:openstack up" first';
 
-/** Runs a command of this computer in the lab's network namespace: the same files, other addresses. Answers its exit code. */
-export async function execInLab(places: Places, argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
+/** A command line and an environment that run a command of this computer in the lab's network namespace: the same files, other addresses. */
+export async function intoLab(places: Places, argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<{ readonly argv: readonly string[]; readonly env: NodeJS.ProcessEnv }> {
   const pid = await innerPid(places);
   if (pid === undefined) throw new Error(NOT_UP);
   const told = env["OS_AUTH_URL"] !== undefined;
   const clouds = told ? {} : { OS_CLIENT_CONFIG_FILE: places.cloudsYaml, OS_CLOUD: env["OS_CLOUD"] ?? CLOUDS[0] };
   // The namespace has no way out: a proxy of this computer's would only swallow the requests.
   const { http_proxy: _1, https_proxy: _2, HTTP_PROXY: _3, HTTPS_PROXY: _4, all_proxy: _5, ALL_PROXY: _6, ...rest } = env;
-  return runThrough("nsenter", ["--target", String(pid), "--net", "--", ...argv], { ...rest, ...clouds });
+  return { argv: ["nsenter", "--target", String(pid), "--net", "--", ...argv], env: { ...rest, ...clouds } };
+}
+
+/** Runs a command of this computer in the lab's network namespace. Answers its exit code. */
+export async function execInLab(places: Places, argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
+  const inside = await intoLab(places, argv, env);
+  return runThrough(inside.argv[0] ?? "", inside.argv.slice(1), inside.env);
 }
 
 /** Runs a program of the lab's own tree inside all of the lab's namespaces. Answers its exit code. */

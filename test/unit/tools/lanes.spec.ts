@@ -2,9 +2,11 @@ import { expect } from "chai";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { laneFault, skipReason, verdict } from "../../../tools/lanes";
+import { laneFault, skipReason } from "../../../tools/lanes";
 import { packageRoot } from "../../../tools/paths";
 import { runCommand } from "../../../tools/process";
+import { labProblems, notUp } from "../../../tools/openstack-lane";
+import { conclude, verdict } from "../../../tools/totals";
 import { numberedSteps } from "../../../tools/steps";
 
 const none = { problems: [] };
@@ -20,10 +22,44 @@ describe("the lane runner", () => {
   it("gives every reason for a lane with real hosts, in one line", () =>
     expect(skipReason("grid", { engine: { problems: [{ what: "a\nb", fix: "c" }] }, hosts: noRoot })).to.equal("a | b: c; servers need root: sudo -E npm test"));
 
+  it("skips the openstack lane in one line when its cloud is not up", () =>
+    expect(skipReason("openstack", { engine: none, hosts: noRoot, lab: { problems: [notUp] } })).to.match(/^the OpenStack lab is not up: npm run test:openstack/));
+
   it("ends well only if something ran and nothing failed", () => {
     expect(verdict({ passed: 3, failed: 0, skipped: 1 })).to.deep.equal({ code: 0, line: "3 passed, 0 failed, 1 skipped" });
     expect(verdict({ passed: 3, failed: 1, skipped: 0 }).code).to.equal(1);
     expect(verdict({ passed: 0, failed: 0, skipped: 4 })).to.deep.equal({ code: 1, line: "0 passed, 0 failed, 4 skipped", note: "no test ran" });
+  });
+
+  it("prints one sum at the end of a run in several parts, whatever its parts came to", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "elastigrid-totals-"));
+    const file = join(dir, "totals");
+    const sum = (...parts: string[]) => runCommand(process.execPath, [join(packageRoot, "tools", "lib", "totals.mjs"), file, ...parts], { timeoutMs: 20_000 });
+    try {
+      const said: string[] = [];
+      const part = (name: string, passed: number, failed: number, skipped: number): number => conclude(name, { passed, failed, skipped }, { ELASTIGRID_TEST_TOTALS: file }, (t) => said.push(t));
+      expect(part("test", 7, 0, 1)).to.equal(0);
+      expect(part("test:openstack", 0, 0, 1), "skipped aloud is no failure of the whole").to.equal(0);
+      expect(said.join("")).to.not.match(/^\d+ passed/m);
+      const good = await sum("test", "test:openstack");
+      expect(good.stdout).to.equal("\n7 passed, 0 failed, 2 skipped\n");
+      expect(good.code).to.equal(0);
+      const lost = await sum("test", "another");
+      expect(lost.stdout).to.match(/part another ended before it had a result\n\n7 passed, 1 failed, 1 skipped\n$/);
+      expect(lost.code).to.equal(1);
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+
+  it("says why the OpenStack lab cannot run here", () => {
+    const facts = { platform: "linux", isRoot: true, missing: ["mmdebstrap"], freeBytes: 1e12, cache: "/cache", freeMemoryBytes: 32e9 };
+    const why = (over: object, installed = false): string => labProblems({ ...facts, ...over }, installed).map((p) => p.what).join("; ");
+    expect(why({}, true)).to.equal("");
+    expect(why({})).to.contain("mmdebstrap");
+    expect(why({ missing: [], freeBytes: 1e9 })).to.contain("5.0 GiB needed");
+    expect(why({ freeMemoryBytes: 2e9 }, true)).to.contain("1.9 GiB are free");
+    expect(why({ isRoot: false }, true)).to.contain("root");
   });
 
   it("counts a lane that crashed, hung or left something running as failed", () => {
