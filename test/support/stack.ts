@@ -13,29 +13,42 @@ export interface Access {
   readonly password: string;
 }
 
-/** This repository's own project on a stack of the test's own, with its own state: what a user runs, pointed at a local cloud. */
+/** Where a stack deploys to: what its configuration says of that beside the grid, and the environment, which holds the credentials. */
+export interface StackTarget {
+  readonly config: Readonly<Record<string, string>>;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export const cloudsigmaTarget = ({ endpoint, username, password }: Access): StackTarget => ({
+  config: { "elastigrid:cloud": "cloudsigma", "cloudsigma:endpoint": endpoint },
+  env: { CLOUDSIGMA_USERNAME: username, CLOUDSIGMA_PASSWORD: password },
+});
+
+/** This repository's own project on a stack of the test's own, with its own state: what a user runs, pointed at a cloud of ours. */
 export interface TestStack {
   readonly stack: Stack;
   readonly dir: string;
+  /** The configuration as a user would write it. */
+  readonly configFile: string;
   /** Writes the grid's configuration; takes effect at the next `open` of the stack. */
   configure(grid: Readonly<Record<string, unknown>>): Promise<void>;
   close(): void;
 }
 
-export async function openTestStack(access: Access, grid: Readonly<Record<string, unknown>>, name = "test"): Promise<TestStack> {
+export async function openTestStack(cloud: Access | StackTarget, grid: Readonly<Record<string, unknown>>, name = "test"): Promise<TestStack> {
+  const target = "config" in cloud ? cloud : cloudsigmaTarget(cloud);
   const engine = engineEnvironment();
   if (!engine.available) throw new Error(engine.reason);
   const dir = mkdtempSync(join(tmpdir(), "elastigrid-stack-"));
   const configFile = join(dir, `documented.${name}.yaml`);
-  const write = (wanted: Readonly<Record<string, unknown>>): void =>
-    writeFileSync(configFile, toYaml({ config: { "elastigrid:cloud": "cloudsigma", "cloudsigma:endpoint": access.endpoint, "elastigrid:grid": wanted } }));
+  const write = (wanted: Readonly<Record<string, unknown>>): void => writeFileSync(configFile, toYaml({ config: { ...target.config, "elastigrid:grid": wanted } }));
   write(grid);
-  const env = { ...engine.env, CLOUDSIGMA_USERNAME: access.username, CLOUDSIGMA_PASSWORD: access.password };
-  const stack = new Stack({ projectDir: packageDir, stateDir: dir, stack: name, configFile, pulumi: engine.pulumi, env });
+  const stack = new Stack({ projectDir: packageDir, stateDir: dir, stack: name, configFile, pulumi: engine.pulumi, env: { ...engine.env, ...target.env } });
   await stack.open();
   return {
     stack,
     dir,
+    configFile,
     configure: async (wanted) => {
       write(wanted);
       await stack.open();
