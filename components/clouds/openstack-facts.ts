@@ -10,9 +10,15 @@ export interface OpenstackFacts {
   readonly dnsServers: readonly string[];
   /** Undefined where the program uploads it (`openstack.imageFile`). */
   readonly image?: { readonly id: string; readonly name: string };
+  /** What the program uploads, where it does. */
+  readonly upload?: ImageUpload;
   readonly flavors: { readonly master: Flavor; readonly workers: Flavor };
-  /** Aodh and Gnocchi are both there: the cloud evaluates the CPU alarms. */
+  /** The floating IP that `grid.address` names; else one is allocated. */
+  readonly floatingIp?: { readonly id: string; readonly address: string };
+  /** Aodh and Gnocchi are both there and carry the measures: the cloud evaluates the CPU alarms. */
   readonly alarms: boolean;
+  /** The external network has IPv6 too, as far as the project may see. */
+  readonly ipv6: boolean;
   /** Worth a line in every preview, such as that Aodh is missing. */
   readonly notes: readonly string[];
 }
@@ -24,4 +30,12 @@ export interface Flavor {
   readonly memoryMiB: number;
   /** 0 where the root disk must be a volume. */
   readonly diskGiB: number;
+}
+
+export interface ImageUpload {
+  /** Absolute. */
+  readonly path: string;
+  readonly format: "qcow2" | "raw";
+  /** Size of the disk in it. */
+  readonly virtualBytes: number;
 }

@@ -33,7 +33,7 @@ export interface OpenstackOptions {
   readonly imageFile?: string;
   /** The master boots from a volume of its disk's size. */
   readonly bootVolume: boolean;
-  readonly alarms: { readonly metric: string; readonly aggregationMethod: string; readonly granularitySeconds: number; readonly resourceType: string };
+  readonly alarms: { readonly native: boolean; readonly metric: string; readonly aggregationMethod: string; readonly granularitySeconds: number; readonly resourceType: string };
   readonly credential: { readonly expiresInDays: number; readonly warnDaysBefore: number; readonly accessRules: boolean };
 }
 

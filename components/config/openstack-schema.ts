@@ -23,6 +23,7 @@ export const openstackSchema = z
     bootVolume: z.boolean().default(false).describe("whether the master boots from a Cinder volume of `master.disk` instead of the flavor's own disk"),
     alarms: z
       .strictObject({
+        native: z.boolean().default(true).describe("whether Aodh evaluates the alarms where it can; `false`: the controller does in any case"),
         metric: nonEmpty("write cpu").default("cpu").describe("the metric, in nanoseconds of CPU time"),
         aggregationMethod: nonEmpty("write rate:mean").default("rate:mean").describe("how it is aggregated; an archive policy of Gnocchi must carry it"),
         granularitySeconds: seconds(1, 86_400, "length of one measure; an archive policy of Gnocchi must carry it").default(60),

@@ -1,0 +1,81 @@
+import type { GridConfig } from "../config/grid-config";
+import type { Problem } from "../errors";
+import type { Openstack } from "../openstack/api";
+import type { Flavor, OpenstackFacts } from "./openstack-facts";
+import { findAlarms } from "./openstack-look/alarms";
+import type { Asking } from "./openstack-look/asking";
+import { enter } from "./openstack-look/enter";
+import { findFlavors } from "./openstack-look/flavors";
+import { checkHeat } from "./openstack-look/heat";
+import { findImage, type ReadHead } from "./openstack-look/images";
+import type { ProjectsOf } from "./openstack-look/login";
+import { findExternalNetwork, findFloatingIp } from "./openstack-look/networks";
+import { findOurs, type Ours } from "./openstack-look/ours";
+
+export interface LookScope {
+  /** `project/stack` of the program: what is marked so is ours. */
+  readonly stack: string;
+  /** Where relative paths begin: the folder of Pulumi.yaml. */
+  readonly projectRoot?: string;
+}
+
+/** Replaced by tests. */
+export interface LookParts {
+  readonly readHead?: ReadHead;
+  readonly projectsOf?: ProjectsOf;
+}
+
+export interface Discovered {
+  /** There unless something that it needs is wrong. */
+  readonly facts?: OpenstackFacts;
+  readonly problems: readonly Problem[];
+}
+
+/** What the adapter must know of a cloud, or why it cannot: reads only, all at once. */
+export async function discoverOpenstack(api: Openstack, config: GridConfig, scope: LookScope = { stack: "" }, parts: LookParts = {}): Promise<Discovered> {
+  const { asking, problems } = await enter(api, parts.projectsOf);
+  if (asking === undefined) return { problems };
+  const facts = await look(asking, config, scope, parts).facts;
+  return { ...(facts === undefined ? {} : { facts }), problems };
+}
+
+export interface Look {
+  readonly facts: Promise<OpenstackFacts | undefined>;
+  /** What other checks need as well. */
+  readonly flavors: Promise<{ readonly master?: Flavor; readonly workers?: Flavor } | undefined>;
+  readonly ours: Promise<Ours | undefined>;
+}
+
+/** Begins all reads. */
+export function look(asking: Asking, config: GridConfig, scope: LookScope, parts: LookParts): Look {
+  const ours = findOurs(asking, config, scope.stack);
+  const flavors = findFlavors(asking, config);
+  const network = findExternalNetwork(asking, config);
+  const heatTypes = checkHeat(asking);
+  const facts = (async (): Promise<OpenstackFacts | undefined> => {
+    const { api, session } = asking;
+    const [authUrl, way, floatingIp, image, chosen, alarms] = await Promise.all([
+      asking.ask("identity", api.endpoint("identity")),
+      network,
+      findFloatingIp(asking, config, network, ours),
+      findImage(asking, config, scope.projectRoot ?? process.cwd(), parts.readHead),
+      flavors,
+      findAlarms(asking, config, heatTypes),
+    ]);
+    if (authUrl === undefined || way === undefined || image === undefined || chosen?.master === undefined || chosen.workers === undefined || alarms === undefined) return undefined;
+    if (config.address !== undefined && floatingIp === undefined) return undefined;
+    const { region } = api.settings;
+    return {
+      projectId: session.projectId,
+      userId: session.userId,
+      ...(region === undefined ? {} : { region }),
+      authUrl,
+      ...way,
+      ...image,
+      flavors: { master: chosen.master, workers: chosen.workers },
+      ...(floatingIp === undefined ? {} : { floatingIp }),
+      ...alarms,
+    };
+  })();
+  return { facts, flavors, ours };
+}

@@ -1,0 +1,21 @@
+import { settingsPath } from "./login";
+import type { Asking } from "./asking";
+
+interface ApplicationCredential {
+  readonly id: string;
+  readonly name: string;
+  readonly unrestricted?: boolean;
+}
+
+/** A grid makes an application credential for its controller, and Heat makes trusts: a restricted credential may do neither. */
+export async function checkRights(asking: Asking): Promise<readonly string[]> {
+  const { api, session } = asking;
+  const { auth } = api.settings;
+  if (auth.kind === "applicationCredential") {
+    const mine = await asking.ask("identity", api.list<ApplicationCredential>("identity", `/users/${session.userId}/application_credentials`, "application_credentials"));
+    const own = mine?.find((c) => ("id" in auth ? c.id === auth.id : c.name === auth.name));
+    if (own?.unrestricted === false) asking.complain(settingsPath(api.settings, "applicationCredentialId", "OS_APPLICATION_CREDENTIAL_ID"), own.name, "is a restricted application credential: it may make neither the controller's own credential nor the trusts that Heat needs", "make one with `openstack application credential create --unrestricted NAME`, or log in with a password");
+  }
+  const passive = session.roles.length > 0 && session.roles.every((r) => r === "reader");
+  return passive ? [`user has only the role reader in project ${session.projectName}: most clouds refuse to make anything with it (ask the cloud's administrator for member)`] : [];
+}

@@ -1,0 +1,25 @@
+import type { GridConfig } from "../config/grid-config";
+import type { Openstack } from "../openstack/api";
+import { look, type Discovered, type LookParts, type LookScope } from "./openstack-discover";
+import { enter } from "./openstack-look/enter";
+import { checkApisAreOutside } from "./openstack-look/networks";
+import { checkQuotas } from "./openstack-look/quotas";
+import { checkRights } from "./openstack-look/rights";
+import { countRules } from "./openstack-look/rule-count";
+
+/**
+ * All that can be known to fail, before anything is made, and what the adapter needs to know. Reads only, all at once; a
+ * read that fails is a problem of its own and hides only the checks that need it.
+ */
+export async function preflightOpenstack(api: Openstack, config: GridConfig, scope: LookScope, parts: LookParts = {}): Promise<Discovered> {
+  const { asking, problems } = await enter(api, parts.projectsOf);
+  if (asking === undefined) return { problems };
+  const { facts: found, flavors, ours } = look(asking, config, scope, parts);
+  const [facts, notes] = await Promise.all([
+    found,
+    checkRights(asking),
+    checkApisAreOutside(asking, config),
+    checkQuotas(asking, config, flavors, ours, countRules(config)),
+  ]);
+  return { ...(facts === undefined ? {} : { facts: { ...facts, notes: [...notes, ...facts.notes] } }), problems };
+}
