@@ -28,11 +28,12 @@ interface Room {
 /** What is full already or too small for `workers.max`; only what is not there yet counts. */
 export async function checkQuotas(asking: Asking, config: GridConfig, flavors: Promise<{ readonly master?: Flavor; readonly workers?: Flavor } | undefined>, ours: Promise<Ours | undefined>, securityGroupRules: number): Promise<void> {
   const { api, session } = asking;
-  const volumes = config.openstack.bootVolume && (await asking.ask("identity", api.has("volume"))) === true;
+  const volumes = config.openstack.bootVolume ? await asking.ask("identity", api.has("volume")) : undefined;
+  if (volumes === false) asking.complain("grid.openstack.bootVolume", "true", "is not possible: the catalog has no volume service (Cinder)", "set it to false, and choose a flavor with a disk; or ask the cloud's administrator");
   const [compute, network, volume, keypairs, chosen, own] = await Promise.all([
     asking.ask("compute", api.get<{ limits: { absolute: ComputeLimits } }>("compute", "/limits")),
     asking.ask("network", api.find<{ quota: NetworkQuota }>("network", `/quotas/${session.projectId}/details`).then((found) => found ?? { quota: {} })),
-    volumes ? asking.ask("volume", api.get<{ limits: { absolute: VolumeLimits } }>("volume", "/limits")) : undefined,
+    volumes === true ? asking.ask("volume", api.get<{ limits: { absolute: VolumeLimits } }>("volume", "/limits")) : undefined,
     asking.ask("compute", api.list<{ keypair: { name: string } }>("compute", "/os-keypairs", "keypairs")),
     flavors,
     ours,
