@@ -28,9 +28,13 @@ ln -s fd/0 "$R/dev/stdin"; ln -s fd/1 "$R/dev/stdout"; ln -s fd/2 "$R/dev/stderr
 mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs "$R/dev/shm"
 mount -t tmpfs -o mode=755,nosuid,nodev tmpfs "$R/run"
 mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs "$R/tmp"
-mkdir -p "$R/run/lock" "$R/var/lib/cloud/seed/nocloud"
-cp "$RUN_DIR/seed/user-data" "$RUN_DIR/seed/meta-data" "$R/var/lib/cloud/seed/nocloud/"
-chmod 600 "$R"/var/lib/cloud/seed/nocloud/*
+mkdir -p "$R/run/lock"
+# Without a seed the guest asks its network for its user data.
+if [ -d "$RUN_DIR/seed" ]; then
+  mkdir -p "$R/var/lib/cloud/seed/nocloud"
+  cp "$RUN_DIR/seed/user-data" "$RUN_DIR/seed/meta-data" "$R/var/lib/cloud/seed/nocloud/"
+  chmod 600 "$R"/var/lib/cloud/seed/nocloud/*
+fi
 mkdir "$R/run/.old"
 cd "$R"
 pivot_root . run/.old

@@ -35,7 +35,7 @@ export class Guests {
   private readonly slots = new Slots(BOOTS_AT_ONCE);
 
   constructor(
-    private readonly network: FabricNetwork,
+    private readonly network: Pick<FabricNetwork, "plug" | "cut" | "remove">,
     private readonly toolTree: string,
     private readonly onExit: (uuid: string, reason?: string) => void,
   ) {}

@@ -13,7 +13,7 @@ export interface GuestSpec {
   readonly tree: string;
   /** Folder with `upper` and `work`. */
   readonly drive: string;
-  /** Folder with `root` (mount point) and `seed`. */
+  /** Folder with `root` (mount point) and, where user data comes from a seed, `seed`. */
   readonly runDir: string;
   readonly consoleLog: string;
   readonly nics: readonly FabricNic[];

@@ -2,13 +2,15 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { API_ADDRESS, EXTERNAL_BRIDGE, EXTERNAL_CIDR, EXTERNAL_PREFIX_LENGTH, FLOATING_FIRST, FLOATING_LAST, KEYSTONE_URL, PORTS, REGION } from "./addresses";
+import type { ApplianceImage } from "./appliance-image";
 import { computeFiles } from "./config-compute";
 import { controlFiles, type LabSettings } from "./config-control";
+import type { GuestsConfig } from "./guest-protocol";
 import { runInTree } from "./in-tree";
 import { Keeper } from "./keeper";
 import { inLab, type Places } from "./places";
 import { ensureSecrets, type LabSecrets } from "./secrets";
-import { agentServices, keystoneService, mariadbService, memcachedService, projectServices, rabbitmqService, type Service } from "./services";
+import { agentServices, guestsService, keystoneService, mariadbService, memcachedService, meterService, projectServices, rabbitmqService, type Service } from "./services";
 import { restoreSeed, saveSeed } from "./seed";
 import type { Steps } from "./steps";
 
@@ -26,6 +28,7 @@ export class BringUp {
     private readonly places: Places,
     private readonly tree: string,
     private readonly settings: LabSettings,
+    private readonly appliance: ApplianceImage,
     private readonly steps: Steps,
   ) {
     this.failure.catch(() => undefined); // `run` reports it
@@ -56,10 +59,16 @@ export class BringUp {
     await steps.run("rabbitmq", () => rabbit.ready(READY_SECONDS));
     const started = projectServices.map((s) => this.start(s));
     await Promise.all(started.map((k) => steps.run(k.status.name, () => k.ready(READY_SECONDS))));
-    const agents = agentServices.map((s) => this.start(s));
+    const guests = this.settings.virt === "hosts" ? [guestsService(this.guestsConfig()), meterService] : [];
+    const agents = [...guests, ...agentServices].map((s) => this.start(s));
     await Promise.all(agents.map((k) => k.ready(READY_SECONDS)));
     await steps.run("resources", () => this.python("resources"));
     for (const k of this.keepers) k.confirm();
+  }
+
+  private guestsConfig(): GuestsConfig {
+    const { recipe, tree } = this.appliance;
+    return { home: this.places.home, toolTree: this.tree, recipe, tree };
   }
 
   private start(service: Service): Keeper {
@@ -101,7 +110,7 @@ export class BringUp {
     const { etc, run } = this.places;
     const files: Record<string, string> = {
       ...controlFiles(secrets, this.settings),
-      ...computeFiles(secrets),
+      ...computeFiles(secrets, this.settings),
       // The token filter of these two reads /etc/<project>/<project>.conf unless told otherwise.
       "gnocchi/api-paste.ini": await this.pasteWith("etc/gnocchi/api-paste.ini", conf("gnocchi/gnocchi.conf")),
       "aodh/api-paste.ini": await this.pasteWith("usr/lib/python3/dist-packages/aodh/api/api-paste.ini", conf("aodh/aodh.conf")),
@@ -110,7 +119,7 @@ export class BringUp {
       await mkdir(dirname(join(etc, path)), { recursive: true });
       await writeFile(join(etc, path), text, { mode: 0o600 });
     }
-    const about = { startedAt: new Date().toISOString(), authUrl: KEYSTONE_URL, region: REGION, address: API_ADDRESS, ports: PORTS, externalCidr: EXTERNAL_CIDR, floatingFirst: FLOATING_FIRST, floatingLast: FLOATING_LAST };
+    const about = { startedAt: new Date().toISOString(), authUrl: KEYSTONE_URL, region: REGION, address: API_ADDRESS, ports: PORTS, externalCidr: EXTERNAL_CIDR, floatingFirst: FLOATING_FIRST, floatingLast: FLOATING_LAST, virt: this.settings.virt, image: { name: this.appliance.name, recipe: this.appliance.recipe } };
     await writeFile(join(run, "lab.json"), JSON.stringify(about) + "\n");
   }
 

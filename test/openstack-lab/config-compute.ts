@@ -1,5 +1,6 @@
 import { API_ADDRESS, api, EXTERNAL_BRIDGE, PORTS } from "./addresses";
 import { authToken, bind, credentials, database, messageBus, noNotifications, privsep } from "./config-common";
+import type { LabSettings } from "./config-control";
 import { renderIni } from "./ini";
 import { inLab } from "./places";
 import type { LabSecrets } from "./secrets";
@@ -7,8 +8,8 @@ import type { LabSecrets } from "./secrets";
 const HOST = "oslab";
 
 /** Configuration files of nova and neutron: path under etc/ -> text. */
-export const computeFiles = (s: LabSecrets): Record<string, string> => ({
-  "nova/nova.conf": nova(s),
+export const computeFiles = (s: LabSecrets, settings: LabSettings): Record<string, string> => ({
+  "nova/nova.conf": nova(s, settings.virt === "hosts"),
   "neutron/neutron.conf": neutron(s),
   "neutron/ml2.ini": renderIni({
     ml2: { type_drivers: "flat,vxlan,local", tenant_network_types: "vxlan", mechanism_drivers: "linuxbridge,l2population", extension_drivers: "port_security" },
@@ -24,14 +25,16 @@ export const computeFiles = (s: LabSecrets): Record<string, string> => ({
   }),
   "neutron/l3.ini": renderIni({ DEFAULT: { agent_mode: "legacy", interface_driver: "linuxbridge" } }),
   "neutron/dhcp.ini": renderIni({
-    DEFAULT: { interface_driver: "linuxbridge", enable_isolated_metadata: true, force_metadata: true, dhcp_lease_duration: 86_400 },
+    DEFAULT: { interface_driver: "linuxbridge", enable_isolated_metadata: true, force_metadata: true, dhcp_lease_duration: 86_400, dnsmasq_config_file: inLab("etc/neutron/dnsmasq.conf") },
   }),
+  // It reads its list of ports again and again, in a folder that is root's alone.
+  "neutron/dnsmasq.conf": "user=root\ngroup=root\n",
   "neutron/metadata.ini": renderIni({
     DEFAULT: { nova_metadata_host: "127.0.0.1", nova_metadata_port: PORTS.novaMetadata, metadata_proxy_shared_secret: s.service, metadata_workers: 0 },
   }),
 });
 
-function nova(s: LabSecrets): string {
+function nova(s: LabSecrets, guests: boolean): string {
   const helper = privsep(inLab("etc/nova/nova.conf"));
   return renderIni({
     DEFAULT: {
@@ -46,9 +49,9 @@ function nova(s: LabSecrets): string {
       osapi_compute_workers: 1,
       metadata_listen: "127.0.0.1",
       metadata_workers: 1,
-      compute_driver: "fake.FakeDriver",
+      compute_driver: guests ? "hosts.HostsDriver" : "fake.FakeDriver",
       vif_plugging_is_fatal: false,
-      vif_plugging_timeout: 0,
+      vif_plugging_timeout: guests ? 30 : 0,
       allow_resize_to_same_host: true,
       reserved_host_memory_mb: 0,
       cpu_allocation_ratio: 16.0,

@@ -6,7 +6,7 @@ import type { LabSecrets } from "./secrets";
 
 export interface LabSettings {
   /** nova's driver. */
-  readonly virt: "fake";
+  readonly virt: "fake" | "hosts";
   /** How often aodh looks at the alarms. */
   readonly evaluationSeconds: number;
   /** heat's `reauthentication_auth_method`: "" as packaged, or "trusts". */

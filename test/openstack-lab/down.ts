@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir, readFile, readlink, rm } from "node:fs/promises";
 import { holdLock } from "../../images/file-lock";
 import { ask } from "./control";
+import { sweepCgroups } from "./guest-keeper";
 import { innerPid, outerPid } from "./namespaces";
 import type { Places } from "./places";
 
@@ -41,7 +42,9 @@ export interface DownOptions {
 export async function down(places: Places, options: DownOptions): Promise<string[]> {
   const visitors = await visitorsOf(places);
   await stopLab(places, options.keepState);
-  const leftovers = [places.run, places.openrc, places.openrcAdmin, places.cloudsYaml, places.etc];
+  // Everything else of the guests ended with their namespaces.
+  await sweepCgroups(places.home, () => undefined);
+  const leftovers = [places.run, places.imageFile, places.openrc, places.openrcAdmin, places.cloudsYaml, places.etc];
   if (!options.keepState) leftovers.push(places.state);
   if (options.purge) leftovers.push(places.trees, places.seeds, places.logs, places.lifeLock);
   for (const path of leftovers) await rm(path, { recursive: true, force: true });

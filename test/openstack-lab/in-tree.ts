@@ -11,9 +11,18 @@ export const logFile = (places: Places, name: string): string => join(places.log
 
 /** Starts a command in the lab's tree, in a process group of its own, writing to its log. */
 export function spawnInTree(places: Places, tree: string, name: string, argv: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+  return spawnLogged(places, name, ["chroot", tree, ...argv], env);
+}
+
+/** The same with the computer's own files: for what belongs to the lab but is not of OpenStack. */
+export function spawnOutside(places: Places, name: string, argv: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+  return spawnLogged(places, name, argv, env);
+}
+
+function spawnLogged(places: Places, name: string, argv: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
   const log = openSync(logFile(places, name), "a", 0o600);
   try {
-    return spawn("chroot", [tree, ...argv], { stdio: ["ignore", log, log], env: { ...environment, ...env }, detached: true });
+    return spawn(argv[0] ?? "", argv.slice(1), { stdio: ["ignore", log, log], env: { ...environment, ...env }, detached: true });
   } finally {
     closeSync(log);
   }

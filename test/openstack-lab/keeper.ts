@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { logTail, spawnInTree } from "./in-tree";
+import { logTail, spawnInTree, spawnOutside } from "./in-tree";
 import type { Places } from "./places";
 import type { Service } from "./services";
 
@@ -46,8 +46,8 @@ export class Keeper {
   }
 
   start(): void {
-    const { name, argv, env } = this.service;
-    const child = spawnInTree(this.places, this.tree, name, argv, env);
+    const { name, argv, env, outside } = this.service;
+    const child = outside === true ? spawnOutside(this.places, name, argv, env) : spawnInTree(this.places, this.tree, name, argv, env);
     this.child = child;
     this.state = this.worked ? "running" : "starting";
     child.on("error", (e) => this.failed(new Error(`${name}: cannot run ${argv[0]}: ${e.message}`)));

@@ -18,6 +18,7 @@ const COMMAND_LOCK_SECONDS = 1200;
 const HELP = `npm run -s lab:openstack -- COMMAND
 
   up                   OpenStack (Zed, Debian 12's packages) in namespaces of its own; installs it into the cache the first time
+     --guests                        servers really run: hosts on the appliance image (the same as --driver hosts; default --driver fake)
      --evaluation-seconds N          how often aodh looks at its alarms (default 10)
      --heat-reauthentication trusts  let heat carry out updates with its own trust (default: as packaged)
   status [--json]      what runs, since when, with how much memory; exit code 0 when the cloud is ready
@@ -98,9 +99,14 @@ async function changing(places: Places, work: (signal: AbortSignal) => Promise<n
 }
 
 async function bringUp(places: Places, args: readonly string[], signal: AbortSignal): Promise<number> {
-  const values = parse(args, { "evaluation-seconds": { type: "string" }, "heat-reauthentication": { type: "string" } });
+  const values = parse(args, { guests: { type: "boolean" }, driver: { type: "string" }, "evaluation-seconds": { type: "string" }, "heat-reauthentication": { type: "string" } });
   const seconds = values["evaluation-seconds"], reauthentication = values["heat-reauthentication"];
   const wanted: { -readonly [K in keyof LabSettings]?: LabSettings[K] } = {};
+  const driver = values["driver"] ?? (values["guests"] === true ? "hosts" : undefined);
+  if (driver !== undefined) {
+    if ((driver !== "fake" && driver !== "hosts") || (values["guests"] === true && driver !== "hosts")) throw new UsageError('--driver is "fake" or "hosts" (and --guests means "hosts")');
+    wanted.virt = driver;
+  }
   if (seconds !== undefined) {
     wanted.evaluationSeconds = Number(seconds);
     if (!Number.isInteger(wanted.evaluationSeconds) || wanted.evaluationSeconds < 1) throw new UsageError("--evaluation-seconds wants a whole number, 1 or more");

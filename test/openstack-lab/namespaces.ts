@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ApplianceImage } from "./appliance-image";
 import type { LabSettings } from "./config-control";
 import type { Places } from "./places";
 
@@ -54,6 +55,7 @@ export interface SupervisorConfig {
   readonly home: string;
   readonly tree: string;
   readonly settings: LabSettings;
+  readonly appliance: ApplianceImage;
 }
 
 export interface StartedLab {

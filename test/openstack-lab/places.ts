@@ -22,6 +22,8 @@ export interface Places {
   /** Held by a command that changes the lab. */
   readonly commandLock: string;
   readonly secrets: string;
+  /** What Glance has as the appliance image: for whoever uploads one. */
+  readonly imageFile: string;
   readonly openrc: string;
   readonly openrcAdmin: string;
   readonly cloudsYaml: string;
@@ -50,6 +52,7 @@ export function placesOf(home: string): Places {
     lifeLock: join(home, "life.lock"),
     commandLock: join(home, "command.lock"),
     secrets: join(home, "state", "secrets.json"),
+    imageFile: join(home, "elastigrid-appliance.img"),
     openrc: join(home, "openrc"),
     openrcAdmin: join(home, "openrc-admin"),
     cloudsYaml: join(home, "clouds.yaml"),

@@ -1,14 +1,17 @@
+import { join } from "node:path";
 import { API_ADDRESS, PORTS } from "./addresses";
 import { uwsgiSocket } from "./config-control";
+import type { GuestsConfig } from "./guest-protocol";
 import { inLab } from "./places";
 
-/** One service of the lab: a plain process in the lab's tree. */
+/** One service of the lab: a plain process, in the lab's tree unless it is `outside`. */
 export interface Service {
   readonly name: string;
   readonly argv: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Answers when the service works: an HTTP server, or only a listener. Without: it works when the whole cloud does. */
   readonly ready?: { readonly http: string } | { readonly host: string; readonly port: number };
+  readonly outside?: boolean;
   /** Others write to it until they end. */
   readonly stopLast?: boolean;
 }
@@ -93,3 +96,16 @@ export const agentServices: readonly Service[] = [
   simple("neutron-dhcp", "neutron-dhcp-agent", ...neutronConf, "--config-file", conf("neutron/dhcp.ini")),
   simple("neutron-metadata", "neutron-metadata-agent", ...neutronConf, "--config-file", conf("neutron/metadata.ini")),
 ];
+
+/** Holds the guests; a terminal device system of its own gives each a console. */
+export const guestsService = (config: GuestsConfig): Service => ({
+  name: "guests",
+  outside: true,
+  argv: [
+    "unshare", "--mount", "sh", "-ec", 'mount -t devpts -o newinstance,ptmxmode=0600,mode=0600 devpts /dev/pts; exec "$@"', "guests",
+    process.execPath, "--max-old-space-size=128", join(__dirname, "guests-main.js"), JSON.stringify(config),
+  ],
+});
+
+/** Measures the guests' CPU time, as ceilometer would. */
+export const meterService: Service = simple("meter", ...python("meter.py"));

@@ -15,7 +15,7 @@ import { Steps } from "./steps";
 async function main(config: SupervisorConfig): Promise<void> {
   const places = placesOf(config.home);
   const steps = new Steps();
-  const bringUp = new BringUp(places, config.tree, config.settings, steps);
+  const bringUp = new BringUp(places, config.tree, config.settings, config.appliance, steps);
   let phase: LabStatus["phase"] = "starting";
   let error: string | undefined;
   let readyAfterSeconds: number | undefined;

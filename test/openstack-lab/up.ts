@@ -2,6 +2,9 @@ import { existsSync } from "node:fs";
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { buildApplianceTree } from "../../images/build";
+import { cacheFolder } from "../../local-cloud/cache";
+import { applianceImage, manifestText } from "./appliance-image";
 import { CLOUDS, writeClientFiles } from "./clients";
 import type { LabSettings } from "./config-control";
 import { ask, type LabStatus } from "./control";
@@ -35,7 +38,10 @@ export async function up(places: Places, wanted: Partial<LabSettings>, say: (lin
   await mkdir(places.state, { recursive: true, mode: 0o700 });
   await cp(pythonFolder(), join(places.run, "python"), { recursive: true });
   const settings = await rememberSettings(places, wanted);
-  const lab = await startNamespaces(places, { home: places.home, tree: treePath(places), settings });
+  const appliance = applianceImage();
+  await writeFile(places.imageFile, manifestText(appliance));
+  if (settings.virt === "hosts") await buildApplianceTree({ cacheDir: cacheFolder(), progress: say, signal });
+  const lab = await startNamespaces(places, { home: places.home, tree: treePath(places), settings, appliance });
   try {
     let code: number | undefined;
     lab.ended.then(

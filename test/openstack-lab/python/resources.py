@@ -59,12 +59,23 @@ wait("nova host", lambda: None if list(cloud.compute.hypervisors()) else "not ma
 
 flavors = {f.name for f in cloud.compute.flavors()}
 # an ordinary user may not use a flavor without a disk
-for name, ram, vcpus, disk in (("m1.nano", 64, 1, 1), ("m1.tiny", 256, 1, 1), ("m1.small", 512, 1, 5), ("m1.medium", 1024, 2, 10), ("m1.large", 2048, 2, 20)):
+for name, ram, vcpus, disk in (("m1.nano", 64, 1, 1), ("m1.tiny", 256, 1, 1), ("m1.small", 512, 1, 5), ("m1.medium", 1024, 2, 10), ("m1.large", 2048, 2, 20),
+                              ("g1.small", 512, 1, 2), ("g1.medium", 1024, 1, 5), ("g2.small", 1024, 2, 4), ("g2.medium", 2048, 2, 10), ("g4.large", 4096, 4, 20)):
     if name not in flavors:
         cloud.compute.create_flavor(name=name, ram=ram, vcpus=vcpus, disk=disk)
 if not list(cloud.image.images(name="blank")):
     cloud.image.create_image(name="blank", disk_format="raw", container_format="bare", visibility="public",
                              data=io.BytesIO(b"\0" * 1048576), validate_checksum=False)
+# What the appliance image says changes with its recipe; servers made from an older one keep their own copy.
+with open("/lab/elastigrid-appliance.img", "rb") as f:
+    manifest = f.read()
+appliance = about["image"]
+mine = [i for i in cloud.image.images(name=appliance["name"], visibility="public") if i.properties.get("elastigrid_recipe") == appliance["recipe"]]
+if not mine:
+    for old in cloud.image.images(name=appliance["name"], visibility="public"):
+        cloud.image.delete_image(old.id)
+    cloud.image.create_image(name=appliance["name"], disk_format="raw", container_format="bare", visibility="public", data=io.BytesIO(manifest),
+                             validate_checksum=False, min_disk=1, min_ram=256, os_distro="debian", os_version="13", elastigrid_recipe=appliance["recipe"])
 external = next(iter(cloud.network.networks(name="external")), None) or cloud.network.create_network(
     name="external", is_router_external=True, is_shared=False, provider_network_type="flat", provider_physical_network="external")
 if not list(cloud.network.subnets(network_id=external.id)):
@@ -86,8 +97,9 @@ def ensure_metric(path, body):
 text = {"type": "string", "min_length": 0, "max_length": 255, "required": False}
 ensure_metric("/v1/resource_type", {"name": "instance", "attributes": {
     k: dict(text) for k in ("display_name", "host", "image_ref", "flavor_id", "flavor_name", "server_group", "created_at")}})
-for seconds in (1, 5, 60):
-    ensure_metric("/v1/archive_policy", {"name": f"lab-{seconds}s", "back_window": 0,
+# lab-rate is for CPU time: an alarm finds it at the default granularity and at one that a test can wait for
+for name, granularities in (("lab-1s", [1]), ("lab-5s", [5]), ("lab-60s", [60]), ("lab-rate", [5, 60])):
+    ensure_metric("/v1/archive_policy", {"name": name, "back_window": 0,
                                          "aggregation_methods": ["mean", "rate:mean", "max", "min", "count", "sum"],
-                                         "definition": [{"granularity": f"{seconds}s", "points": 5000}]})
+                                         "definition": [{"granularity": f"{s}s", "points": 5000} for s in granularities]})
 print(f"all there after {time.time() - began:.1f} s")
