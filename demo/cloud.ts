@@ -30,6 +30,7 @@ export interface LeakReport {
 
 /** local-cloud as a process of its own, the way a user starts it. It ends with us, also when we are killed, unless kept. */
 export class LocalCloudProcess {
+  readonly name = "cloudsigma";
   private constructor(private readonly child: ChildProcess, readonly access: CloudAccess) {}
 
   static start(options: CloudOptions): Promise<LocalCloudProcess> {

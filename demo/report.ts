@@ -21,6 +21,8 @@ export interface CheckResult {
 }
 
 export interface RunResult {
+  /** `cloudsigma` (local-cloud) or `openstack` (the lab). */
+  readonly cloud: string;
   readonly jobs: number;
   readonly evicted: number;
   readonly scalingFactor: number;
@@ -30,6 +32,8 @@ export interface RunResult {
   readonly upSeconds: number;
   readonly leaks: number;
   readonly checks: Readonly<Record<string, boolean>>;
+  /** Checks that could not be made here. */
+  readonly skipped?: readonly string[];
   readonly ok: boolean;
 }
 

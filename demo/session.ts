@@ -1,7 +1,8 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { engineEnvironment } from "../tools/engine-env";
-import { LocalCloudProcess } from "./cloud";
+import { engineEnvironment, type EngineReady } from "../tools/engine-env";
+import { LocalCloudProcess, type LeakReport } from "./cloud";
+import { LabCloud } from "./lab-cloud";
 import { Stack } from "./pulumi";
 import { Master } from "./ssh";
 
@@ -11,28 +12,53 @@ export interface SessionPlace {
   readonly stateDir: string;
   readonly stack: string;
   readonly configFile: string;
-  readonly port: number;
-  readonly keep: boolean;
   readonly print: (line: string) => void;
 }
 
-/** A running cloud and the stack on it: what `npm start` and the grid lane both drive. */
-export interface Session {
-  readonly cloud: LocalCloudProcess;
+export interface LocalPlace extends SessionPlace {
+  readonly port: number;
+  readonly keep: boolean;
+}
+
+/** The cloud that a run deploys to. */
+export interface DemoCloud {
+  readonly name: "cloudsigma" | "openstack";
+  leaks(): Promise<LeakReport>;
+  stop(): Promise<void>;
+}
+
+/** A running cloud and the stack on it: what `npm start` and the lanes both drive. */
+export interface Session<C extends DemoCloud = DemoCloud> {
+  readonly cloud: C;
   readonly stack: Stack;
   connect(): Promise<Master>;
 }
 
-export async function openSession(place: SessionPlace): Promise<Session> {
-  const engine = engineEnvironment();
-  if (!engine.available) throw new Error(`no Pulumi engine: ${engine.reason}`);
-  rmSync(join(place.stateDir, "ssh"), { recursive: true, force: true }); // a killed run could not remove its copy of the key
+/** local-cloud with real hosts, started for this run. */
+export async function openSession(place: LocalPlace): Promise<Session<LocalCloudProcess>> {
+  const engine = readyEngine();
   const cloud = await LocalCloudProcess.start({
     program: join(place.packageDir, "dist", "cli", "main.js"), stateDir: join(place.stateDir, "cloud"), port: place.port, keep: place.keep, onLine: (l) => place.print(`  local-cloud: ${l}`),
   });
+  return withStack(place, engine, cloud, { CLOUDSIGMA_USERNAME: cloud.access.username, CLOUDSIGMA_PASSWORD: cloud.access.password });
+}
+
+/** The OpenStack lab, which is up already; the caller's environment says how to log in (OS_CLOUD and clouds.yaml). */
+export async function openLabSession(place: SessionPlace): Promise<Session<LabCloud>> {
+  const engine = readyEngine();
+  return withStack(place, engine, await LabCloud.open(process.env), {});
+}
+
+function readyEngine(): EngineReady {
+  const engine = engineEnvironment();
+  if (!engine.available) throw new Error(`no Pulumi engine: ${engine.reason}`);
+  return engine;
+}
+
+async function withStack<C extends DemoCloud>(place: SessionPlace, engine: EngineReady, cloud: C, env: NodeJS.ProcessEnv): Promise<Session<C>> {
+  rmSync(join(place.stateDir, "ssh"), { recursive: true, force: true }); // a killed run could not remove its copy of the key
   try {
-    const env = { ...engine.env, CLOUDSIGMA_USERNAME: cloud.access.username, CLOUDSIGMA_PASSWORD: cloud.access.password };
-    const stack = new Stack({ projectDir: place.packageDir, stateDir: join(place.stateDir, "pulumi"), stack: place.stack, configFile: place.configFile, pulumi: engine.pulumi, env });
+    const stack = new Stack({ projectDir: place.packageDir, stateDir: join(place.stateDir, "pulumi"), stack: place.stack, configFile: place.configFile, pulumi: engine.pulumi, env: { ...engine.env, ...env } });
     await stack.open();
     return {
       cloud, stack,

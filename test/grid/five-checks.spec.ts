@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { automaticScaling, jobSubmission, manualControlAndLongJob, SHORT, type CheckOutcome, type Grid } from "../../demo/checks";
+import type { LocalCloudProcess } from "../../demo/cloud";
 import { isEmptyChange, Stack } from "../../demo/pulumi";
 import { openSession, type Session } from "../../demo/session";
 import type { Master } from "../../demo/ssh";
@@ -18,7 +19,7 @@ import { freePort, noGrid } from "../support/lane";
 describe("a grid on real hosts", function () {
   this.timeout(600_000);
   this.bail(true); // one grid, one story: what comes after a failure would only repeat it
-  let dir: string, session: Session, master: Master, watcher: Watcher, grid: Grid;
+  let dir: string, session: Session<LocalCloudProcess>, master: Master, watcher: Watcher, grid: Grid;
   const lines: string[] = [];
   const print = (line: string): void => void lines.push(line);
 
@@ -117,7 +118,7 @@ interface ServerRow {
   readonly meta: Readonly<Record<string, string>>;
 }
 
-async function serversOf(session: Session): Promise<ServerRow[]> {
+async function serversOf(session: Session<LocalCloudProcess>): Promise<ServerRow[]> {
   const { endpoint, username, password } = session.cloud.access;
   const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
   const answer = await fetch(new URL("servers/detail/?limit=0", endpoint), { headers: { authorization } });
@@ -127,7 +128,7 @@ async function serversOf(session: Session): Promise<ServerRow[]> {
 const decode = (meta: Readonly<Record<string, string>>): string =>
   (meta["base64_fields"] ?? "").split(",").filter(Boolean).map((key) => Buffer.from(meta[key] ?? "", "base64").toString()).join("\n");
 
-async function allSecrets(session: Session): Promise<string[]> {
+async function allSecrets(session: Session<LocalCloudProcess>): Promise<string[]> {
   const shown = (await session.stack.run(["stack", "export", "--show-secrets", "--stack", "lane"])).stdout;
   return [...new Set([...secretValues(shown), session.cloud.access.password])];
 }
