@@ -2,14 +2,14 @@ import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { engineVersions, isAtLeast } from "./engine-versions";
+import { engineVersions, isAtLeast, plugins, type GoModule, type Plugin } from "./engine-versions";
 import { findOnPath, packageRoot } from "./paths";
 import type { Problem } from "./problem";
 import { mustRun, runCommand } from "./process";
 import type { Teller } from "./steps";
 
-/** Go modules: `engine` pins the engine, `providers` holds this project's language host and plugins. */
-export const goSources = (module: "engine" | "providers"): string => join(packageRoot, "tools", "engine", module);
+/** `engine` pins the engine, `providers` holds this project's language host and plugins, `openstack` bridges Terraform's provider. */
+export const goSources = (module: GoModule): string => join(packageRoot, "tools", "engine", module);
 
 /** What a build depends on: any change of a source or of its pinned modules makes another one. Tests do not count. */
 export function sourceHash(folder: string, ...more: readonly string[]): string {
@@ -18,6 +18,10 @@ export function sourceHash(folder: string, ...more: readonly string[]): string {
   for (const text of more) hash.update(`\0${text}`);
   return hash.digest("hex").slice(0, 12);
 }
+
+/** What the set's plugins and language host are made from. */
+export const pluginsHash = (...more: readonly string[]): string =>
+  sourceHash(goSources("providers"), sourceHash(goSources("openstack")), ...plugins.map((p) => `${p.name} ${p.version}`), ...more);
 
 function goFiles(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true })
@@ -50,14 +54,14 @@ export async function buildLanguageHost(target: string, tell: Teller): Promise<v
   await goBuild("providers", target, ["-ldflags", "-s -w", "-o", join(target, "pulumi-language-nodejs"), "./pulumi-language-nodejs"], tell);
 }
 
-export async function buildPlugin(name: string, target: string, tell: Teller): Promise<string> {
-  const file = join(target, `pulumi-resource-${name}`);
-  await goBuild("providers", target, ["-ldflags", "-s -w", "-o", file, `./pulumi-resource-${name}`], tell);
+export async function buildPlugin(plugin: Plugin, target: string, tell: Teller): Promise<string> {
+  const file = join(target, `pulumi-resource-${plugin.name}`);
+  await goBuild(plugin.module, target, ["-ldflags", "-s -w", "-o", file, plugin.source], tell);
   return file;
 }
 
 // No -trimpath: it has cache entries of its own, so a build with it starts from nothing.
-async function goBuild(module: "engine" | "providers", target: string, args: readonly string[], tell: Teller): Promise<void> {
+async function goBuild(module: GoModule, target: string, args: readonly string[], tell: Teller): Promise<void> {
   const scratch = join(target, "go-tmp"); // in the folder that is swept after an interruption, not in /tmp
   await mkdir(scratch, { recursive: true });
   let modules = 0, packages = 0;

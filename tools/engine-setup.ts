@@ -4,10 +4,10 @@ import { copyFile, link, mkdir, readdir, rename, rm, writeFile } from "node:fs/p
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { holdLock } from "../images/file-lock";
-import { buildEngine, buildLanguageHost, buildPlugin, goProblem, goSources, sourceHash } from "./engine-build";
+import { buildEngine, buildLanguageHost, buildPlugin, goProblem, goSources, pluginsHash, sourceHash } from "./engine-build";
 import { selectionFile, type EngineSelection } from "./engine-env";
 import { archiveUrl, downloadEngine, isReachable } from "./engine-official";
-import { engineVersions, isGoodEngine, plugins } from "./engine-versions";
+import { engineVersions, isGoodEngine, plugins, type Plugin } from "./engine-versions";
 import { findOnPath, packageRoot } from "./paths";
 import { diskProblems, lookAtHost, NEEDED_FREE_BYTES } from "./prerequisites";
 import { SetupError } from "./problem";
@@ -109,8 +109,7 @@ const dynamicProvider = join(packageRoot, "node_modules", "@pulumi", "pulumi", "
 
 /** The set is named after all that goes into it, so a change makes a new one and a running one is never touched. */
 function selectionOf(cache: string, engine: Engine): EngineSelection {
-  const wanted = plugins.map((p) => `${p.name} ${p.version}`);
-  const set = join(cache, "engine", `set-${sourceHash(goSources("providers"), engine.id, ...wanted)}`);
+  const set = join(cache, "engine", `set-${pluginsHash(engine.id)}`);
   const isOnPath = engine.id.startsWith("pulumi-path-");
   return {
     origin: engine.origin, version: engine.version, pulumiHome: join(set, "home"),
@@ -133,19 +132,26 @@ async function assemble(engine: Engine, target: string, tell: Teller): Promise<v
     if (!existsSync(join(bin, basename(dynamicProvider)))) await copyFile(dynamicProvider, join(bin, basename(dynamicProvider)));
   }
   const env = { ...process.env, PULUMI_HOME: home, PULUMI_SKIP_UPDATE_CHECK: "true" };
-  for (const { name, version } of plugins) {
+  for (const plugin of plugins) {
+    const { name, version } = plugin;
     const install = (...more: string[]): Promise<string> =>
       mustRun(engine.pulumi, ["plugin", "install", "resource", name, version, ...more], { env, timeoutMs: 180_000 });
     const own = installedPlugin(name, version);
     if (own !== undefined) await install("--file", own);
     else if (!(await officialPlugin(engine, install, name, tell))) {
-      tell.say(`building the ${name} plugin ${version} from Go`);
-      const problem = await goProblem();
-      if (problem !== undefined) throw new SetupError([problem]);
-      await install("--file", await buildPlugin(name, target, tell));
-      await rm(join(target, `pulumi-resource-${name}`));
+      const file = await buildOne(plugin, target, tell);
+      await install("--file", file);
+      await rm(file);
     }
   }
+}
+
+async function buildOne(plugin: Plugin, target: string, tell: Teller): Promise<string> {
+  const go = await goProblem();
+  const problems = [...(go === undefined ? [] : [go]), ...diskProblems(await lookAtHost(target), plugin.buildBytes)];
+  if (problems.length > 0) throw new SetupError(problems);
+  tell.say(`building the ${plugin.name} plugin ${plugin.version} from Go${plugin.buildTime === undefined ? "" : ` (${plugin.buildTime})`}`);
+  return buildPlugin(plugin, target, tell);
 }
 
 /** The user's own copy of exactly this version. */
