@@ -50,6 +50,8 @@ export class BringUp {
     this.start(memcachedService);
     await steps.run("mariadb", () => this.mariadb(secrets));
     await this.databases(secrets);
+    // Databases of an earlier set-up come without gnocchi's own files, and without these it takes no measure.
+    if (!existsSync(join(this.places.state, "gnocchi", "tmp", "gnocchi-config"))) await this.gnocchiStore("--skip-index", "--skip-archive-policies-creation");
 
     await steps.run("keystone", () => this.start(keystoneService).ready(READY_SECONDS));
     await this.once("identity", async () => {
@@ -173,10 +175,14 @@ export class BringUp {
       await this.once("glance", () => this.command("glance-setup", "glance-manage", "--config-file", conf("glance/glance-api.conf"), "db_sync"));
       await this.once("placement", () => this.command("placement-setup", "placement-manage", "--config-file", conf("placement/placement.conf"), "db", "sync"));
       await this.once("heat", () => this.command("heat-setup", "heat-manage", "--config-file", conf("heat/heat.conf"), "db_sync"));
-      await this.once("gnocchi", () => this.command("gnocchi-setup", "gnocchi-upgrade", "--config-file", conf("gnocchi/gnocchi.conf")));
+      await this.once("gnocchi", () => this.gnocchiStore());
       await this.once("aodh", () => this.command("aodh-setup", "aodh-dbsync", "--config-file", conf("aodh/aodh.conf")));
     })();
     await Promise.all([first, second]);
+  }
+
+  private gnocchiStore(...more: readonly string[]): Promise<void> {
+    return this.command("gnocchi-setup", "gnocchi-upgrade", "--config-file", conf("gnocchi/gnocchi.conf"), ...more);
   }
 
   private async novaDatabases(): Promise<void> {

@@ -8,6 +8,7 @@ import { ask, type LabMemory, type LabStatus } from "./control";
 import { down } from "./down";
 import { execInLab, openstackClient, smoke } from "./enter";
 import { labHome, placesOf, type Places } from "./places";
+import { PUSH_EVERY_SECONDS, pushCpu } from "./push-cpu";
 import { statusText } from "./status";
 import { hasTree } from "./tree";
 import { up, usageText } from "./up";
@@ -23,6 +24,9 @@ const HELP = `npm run -s lab:openstack -- COMMAND
      --heat-reauthentication trusts  let heat carry out updates with its own trust (default: as packaged)
   status [--json]      what runs, since when, with how much memory; exit code 0 when the cloud is ready
   smoke                endpoints answer, a stack and a server come and go
+  push-cpu STACK PERCENT SECONDS
+                       says to gnocchi that the servers of a stack are so busy (for the fake driver: guests that run are measured)
+     --every N                       a measure every 1, 5 (default) or 60 s; the alarm's granularity must be the same
   os ARGS...           the openstack client, as demo (OS_CLOUD=elastigrid-lab-admin: as admin)
   exec -- COMMAND...   a command of this computer in the lab's network namespace
   down                 ends it; nothing is left but the installed packages and the set-up databases in the cache
@@ -51,6 +55,9 @@ async function main(argv: readonly string[]): Promise<number> {
     case "smoke":
       needRoot();
       return smoke(places);
+    case "push-cpu":
+      needRoot();
+      return push(places, rest);
     case "os":
       needRoot();
       return openstackClient(places, rest);
@@ -116,6 +123,16 @@ async function bringUp(places: Places, args: readonly string[], signal: AbortSig
     wanted.heatReauthentication = reauthentication;
   }
   out(usageText(places, await up(places, wanted, say, signal)));
+  return OK;
+}
+
+async function push(places: Places, args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({ args: [...args], options: { every: { type: "string" } }, allowPositionals: true });
+  const [group, percent, seconds] = positionals;
+  const numbers = [percent, seconds, values.every ?? PUSH_EVERY_SECONDS].map(Number);
+  if (group === undefined || positionals.length !== 3 || numbers.some((n) => !(n >= 0))) throw new UsageError("push-cpu wants STACK PERCENT SECONDS");
+  const [p = 0, s = 0, every] = numbers;
+  await pushCpu(places, group, p, s, every);
   return OK;
 }
 

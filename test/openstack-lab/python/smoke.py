@@ -5,7 +5,8 @@ import uuid
 
 import openstack
 
-from lab import DEMO, REGION
+import smoke_guest
+from lab import DEMO, REGION, about
 
 cloud = openstack.connect(region_name=REGION, **DEMO)
 began = time.time()
@@ -28,6 +29,7 @@ for entry in sorted(catalog, key=lambda e: e["type"]):
         sys.exit(f"{entry['type']} does not work")
 
 problems = []
+address = None
 made = []
 try:
     stack = cloud.orchestration.create_stack(name=name, template=TEMPLATE, timeout_mins=2)
@@ -45,6 +47,8 @@ try:
         problems.append("aodh does not list alarms")
     if cloud.session.get("/v1/resource_type/instance", endpoint_filter={"service_type": "metric", "region_name": REGION}).status_code != 200:
         problems.append("gnocchi does not know the resource type instance")
+    if about.get("virt") == "hosts":
+        address = smoke_guest.run(cloud, network, name, made, say)
 finally:
     for what, delete, gone in reversed(made):
         try:
@@ -55,6 +59,8 @@ finally:
             say(f"{what} deleted")
         except Exception as e:
             problems.append(f"{what} {name} not deleted: {e!r}")
+if address is not None:
+    smoke_guest.is_gone(address)
 if problems:
     sys.exit("; ".join(problems))
 say("smoke passed")
