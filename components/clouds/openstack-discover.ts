@@ -23,6 +23,7 @@ export interface LookScope {
 export interface LookParts {
   readonly readHead?: ReadHead;
   readonly projectsOf?: ProjectsOf;
+  readonly nowMs?: () => number;
 }
 
 export interface Discovered {

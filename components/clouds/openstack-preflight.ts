@@ -17,9 +17,10 @@ export async function preflightOpenstack(api: Openstack, config: GridConfig, sco
   const { facts: found, flavors, ours } = look(asking, config, scope, parts);
   const [facts, notes] = await Promise.all([
     found,
-    checkRights(asking),
+    checkRights(asking, (parts.nowMs ?? Date.now)()),
     checkApisAreOutside(asking, config),
     checkQuotas(asking, config, flavors, ours, countRules(config)),
   ]);
-  return { ...(facts === undefined ? {} : { facts: { ...facts, notes: [...notes, ...facts.notes] } }), problems };
+  const ignored = config.network.vlan === undefined ? [] : ["grid.network.vlan means nothing on OpenStack: the network is the grid's own"];
+  return { ...(facts === undefined ? {} : { facts: { ...facts, notes: [...ignored, ...notes, ...facts.notes] } }), problems };
 }

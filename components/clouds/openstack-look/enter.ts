@@ -2,12 +2,13 @@ import { isCloudError, type Problem } from "../../errors";
 import type { Openstack, Service, Session } from "../../openstack/api";
 import { asking, serviceNames, type Asking } from "./asking";
 import { loginProblem, settingsPath, type ProjectsOf } from "./login";
+import { projectsOfUser } from "./projects";
 
 /** Without these there is no grid. */
 const REQUIRED: readonly Service[] = ["compute", "network", "image", "orchestration"];
 
 /** Logs in and looks whether all services are there; `asking` is undefined where nothing more can be asked. */
-export async function enter(api: Openstack, projectsOf?: ProjectsOf): Promise<{ readonly asking?: Asking; readonly problems: readonly Problem[] }> {
+export async function enter(api: Openstack, projectsOf: ProjectsOf = projectsOfUser): Promise<{ readonly asking?: Asking; readonly problems: readonly Problem[] }> {
   let session: Session;
   try {
     session = await api.session();

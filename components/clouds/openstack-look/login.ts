@@ -11,7 +11,9 @@ export type ProjectsOf = (settings: OpenstackSettings) => Promise<readonly strin
 /** Why the login failed, as far as Keystone lets on: it answers 401 to a wrong password and to a wrong project alike. */
 export async function loginProblem(e: CloudError, settings: OpenstackSettings, projectsOf?: ProjectsOf): Promise<Problem> {
   const { auth } = settings;
-  if (e.status !== 401 && e.status !== 403) return failureProblem(settingsPath(settings, "authUrl", "OS_AUTH_URL"), e, settings);
+  // A token or credential that is none at all is not found: 404 with a text of Keystone's.
+  const unknown = e.status === 404 && auth.kind !== "password" && /could not (recognize|find)|failed to validate token/i.test(e.message);
+  if (e.status !== 401 && e.status !== 403 && !unknown) return failureProblem(settingsPath(settings, "authUrl", "OS_AUTH_URL"), e, settings, settings.authUrl);
   if (auth.kind === "token") {
     const path = settingsPath(settings, "token", "OS_TOKEN");
     return { path, rule: `is refused by Keystone (HTTP ${e.status}): it has expired, was revoked, or is of another cloud or project`, fix: "get a new one with `openstack token issue`, or log in with a password or an application credential, which do not run out in the middle" };
@@ -31,18 +33,18 @@ export async function loginProblem(e: CloudError, settings: OpenstackSettings, p
 }
 
 /** A cloud or service that cannot be asked. */
-export function failureProblem(path: string, e: CloudError, settings: OpenstackSettings): Problem {
+export function failureProblem(path: string, e: CloudError, settings: OpenstackSettings, url?: string): Problem {
   const code = errorCode(e);
-  const at = settings.authUrl;
+  const at = url === undefined ? {} : { value: url };
   if (code !== undefined && TLS.test(code)) {
     const fix = code === "CERT_HAS_EXPIRED" ? "ask the cloud's administrator" : `set ${settingsPath(settings, "cacertFile", "OS_CACERT")} to the PEM file of the authority that signed it`;
-    return { path, value: at, rule: `its certificate is not trusted (${code})`, fix: settings.cloudName === undefined ? fix : fix.replace("clouds.yaml", "cacert of clouds.yaml") };
+    return { path, ...at, rule: `its certificate is not trusted (${code})`, fix: settings.cloudName === undefined ? fix : fix.replace("clouds.yaml", "cacert of clouds.yaml") };
   }
-  if (code !== undefined && PLAIN.test(code)) return { path, value: at, rule: "does not speak TLS", fix: "write http:// instead of https://, or the port of the TLS service" };
+  if (code !== undefined && PLAIN.test(code)) return { path, ...at, rule: "does not speak TLS", fix: "write http:// instead of https://, or the port of the TLS service" };
   const unreached = code === undefined ? undefined : UNREACHED[code];
-  if (unreached !== undefined) return { path, value: at, rule: `${unreached} (${code})`, fix: "check the URL, the network, VPN and proxies" };
-  if ([300, 404, 405].includes(e.status)) return { path, value: at, rule: `is not where Keystone's version 3 answers (HTTP ${e.status})`, fix: "copy the identity URL of the cloud's web console (API access); it often ends in :5000/v3 or /identity/v3" };
-  return { path, rule: `cannot be asked: ${e.message.trim().replace(/\s*\n\s*/g, "; ")}`, fix: e.status >= 500 || e.status === 429 ? "run again in a few minutes; if it stays, tell the cloud's administrator" : "check the URL, the network, VPN and proxies, then run again" };
+  if (unreached !== undefined) return { path, ...at, rule: `${unreached} (${code})`, fix: "check the URL, the network, VPN and proxies" };
+  if ([300, 404, 405].includes(e.status)) return { path, ...at, rule: `is not where Keystone's version 3 answers (HTTP ${e.status})`, fix: "copy the identity URL of the cloud's web console (API access); it often ends in :5000/v3 or /identity/v3" };
+  return { path, ...at, rule: `cannot be asked: ${e.message.trim().replace(/\s*\n\s*/g, "; ")}`, fix: e.status >= 500 || e.status === 429 ? "run again in a few minutes; if it stays, tell the cloud's administrator" : "check the URL, the network, VPN and proxies, then run again" };
 }
 
 const TLS = /^(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_\w+|CERT_\w+|ERR_TLS_CERT_ALTNAME_INVALID|HOSTNAME_MISMATCH)$/;

@@ -16,7 +16,7 @@ const external = (w: OpenstackWorld): Row => rows(w, "network /networks")[0] as 
 const password = (w: OpenstackWorld) => w.settings.auth as Extract<OpenstackWorld["settings"]["auth"], { kind: "password" }>;
 const mark = (logical: string, stack = "p/s"): string => `elastigrid:abc123/${logical}#01234567 of ${stack}`;
 
-const check = (w: OpenstackWorld, raw: object = {}, parts: LookParts = {}): Promise<Discovered> => preflightOpenstack(fakeOpenstack(w), parseGridConfig(raw), { stack: "p/s", projectRoot: "/nowhere" }, parts);
+const check = (w: OpenstackWorld, raw: object = {}, parts: LookParts = {}): Promise<Discovered> => preflightOpenstack(fakeOpenstack(w), parseGridConfig(raw), { stack: "p/s", projectRoot: "/nowhere" }, { projectsOf: async () => undefined, ...parts });
 
 /** [what is wrong, configuration, change of the cloud, path, part of value, rule and fix] */
 const table: Array<[string, object, (w: OpenstackWorld) => void, string, RegExp]> = [
@@ -69,6 +69,7 @@ const table: Array<[string, object, (w: OpenstackWorld) => void, string, RegExp]
   ["a wrong password", {}, (w) => (w.session = refusal(401)), "openstack:userName and openstack:password (OS_USERNAME, OS_PASSWORD)", /^demo name or password are refused/],
   ["the settings of clouds.yaml, by their name", {}, (w) => Object.assign(w, { settings: { ...w.settings, cloudName: "mine" }, session: refusal(401) }), "clouds.yaml, cloud mine", /refused/],
   ["an expired token", {}, (w) => Object.assign(w, { settings: { ...w.settings, auth: { kind: "token", token: "t" } }, session: refusal(401) }), "openstack:token (OS_TOKEN)", /it has expired.*openstack token issue/],
+  ["a token that Keystone does not know", {}, (w) => Object.assign(w, { settings: { ...w.settings, auth: { kind: "token", token: "t" } }, session: refusal(404, "POST /auth/tokens: Failed to validate token") }), "openstack:token (OS_TOKEN)", /HTTP 404.*expired/],
   ["a revoked application credential", {}, (w) => Object.assign(w, { settings: { ...w.settings, auth: { kind: "applicationCredential", id: "i", secret: "s" } }, session: refusal(401) }), "openstack:applicationCredentialId (OS_APPLICATION_CREDENTIAL_ID)", /--unrestricted/],
   ["a restricted application credential", {}, (w) => {
     w.settings = { ...w.settings, auth: { kind: "applicationCredential", id: "i", secret: "s" } };
@@ -96,7 +97,7 @@ describe("preflight on OpenStack", () => {
     w.session = refusal(401);
     const [problem] = (await check(w, {}, { projectsOf: async () => ["physics", "chemistry"] })).problems;
     expect(describeProblem(problem!)).to.match(/tenantName \(OS_PROJECT_NAME\) = demo: is no project .*user demo may enter; it may enter physics, chemistry/);
-    expect((await check(w, {}, { projectsOf: async () => undefined })).problems[0]?.rule).to.match(/name or password/);
+    expect((await check(w)).problems[0]?.rule).to.match(/name or password/);
     expect(password(w).password).to.equal("not shown");
   });
 
@@ -233,6 +234,14 @@ describe("alarms on OpenStack", () => {
     const w = openstackWorld();
     if (!(w.session instanceof CloudError)) w.session = { ...w.session, roles: ["reader"] };
     expect((await check(w)).facts?.notes[0]).to.match(/only the role reader/);
+  });
+  it("notes a token that will not last, and a key that means nothing here", async () => {
+    const w = openstackWorld();
+    w.settings = { ...w.settings, auth: { kind: "token", token: "t" } };
+    if (!(w.session instanceof CloudError)) w.session = { ...w.session, expiresAtMs: 3_600_000 };
+    const at = async (nowMs: number): Promise<readonly string[]> => (await check(w, { network: { vlan: "3f1c7a52-8d0e-4a6b-9c35-0b1f6e2d4a78" } }, { nowMs: () => nowMs })).facts?.notes ?? [];
+    expect(await at(0)).to.deep.equal(["grid.network.vlan means nothing on OpenStack: the network is the grid's own"]);
+    expect((await at(1_900_000))[1]).to.match(/expires in 28 minutes/);
   });
   it("reads Gnocchi's lengths", () => expect(["0:01:00", "1 day, 0:00:00", "2 days, 1:00:05", 300, "60.0"].map(parseSpanSeconds)).to.deep.equal([60, 86_400, 176_405, 300, 60]));
 });
