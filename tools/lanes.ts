@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { findOnPath, packageRoot } from "./paths";
 import { problemLine } from "./problem";
 import type { Part, Readiness } from "./setup";
-import { conclude, type LaneCounts } from "./totals";
+import type { LaneCounts } from "./totals";
 
 export const allLanes = ["unit", "engine", "grid", "chaos", "openstack"] as const;
 export type LaneName = (typeof allLanes)[number];
@@ -40,8 +40,8 @@ const lanes: Record<LaneName, Lane> = {
 /** How long a lane may go on after its last test; more means that a test left something running. */
 const LINGER_SECONDS = 30;
 
-/** Runs the lanes one after another; the last line on stdout counts all. The exit code. */
-export async function runLanes(names: readonly LaneName[], ready: LaneReadiness, part = "test"): Promise<number> {
+/** Runs the lanes one after another and counts all their tests. */
+export async function runLanes(names: readonly LaneName[], ready: LaneReadiness): Promise<LaneCounts> {
   const total = { passed: 0, failed: 0, skipped: 0 };
   for (const name of names) {
     const why = skipReason(name, ready) ?? (specs(name).length === 0 ? `no spec files in test/${name}` : undefined);
@@ -53,7 +53,7 @@ export async function runLanes(names: readonly LaneName[], ready: LaneReadiness,
     total.skipped += counts.skipped;
     if (counts.interrupted === true) break;
   }
-  return conclude(part, total);
+  return total;
 }
 
 /** One line with every reason why a lane cannot run here; undefined when it can. */

@@ -5,7 +5,7 @@ import { labIsUp, notUp, withLab } from "./openstack-lane";
 import { cacheDir } from "./paths";
 import { problemLine, type Problem } from "./problem";
 import { setUp } from "./setup";
-import { conclude, TOTALS } from "./totals";
+import { conclude, TOTALS, type LaneCounts } from "./totals";
 
 const HELP = `usage: node tools/run.mjs start | test [lane...] | test:openstack | setup | build [--force] | pulumi [argument...]
 
@@ -94,7 +94,7 @@ async function test(argv: readonly string[]): Promise<number> {
   const needs = (...which: LaneName[]): boolean => lanes.some((l) => which.includes(l));
   const ready = await setUp({ engine: needs("engine", "grid", "chaos", "openstack"), hosts: needs("grid", "chaos") });
   const lab = { problems: needs("openstack") && !(await labIsUp()) ? [notUp] : [] };
-  return runLanes(lanes, { ...ready, lab });
+  return conclude("test", await runLanes(lanes, { ...ready, lab }));
 }
 
 /** The lane openstack with a lab of its own, or on the one that is up. */
@@ -102,15 +102,17 @@ async function testOpenstack(): Promise<number> {
   const part = "test:openstack";
   const ready = await setUp({ engine: true, hosts: false });
   const say = (line: string): void => void process.stderr.write(`[lab] ${line}\n`);
-  const run = async (problems: readonly Problem[]): Promise<number> => runLanes(["openstack"], { ...ready, lab: { problems } }, part);
-  if (ready.engine.problems.length > 0) return run([]);
+  const run = (problems: readonly Problem[]): Promise<LaneCounts> => runLanes(["openstack"], { ...ready, lab: { problems } });
   const from = Date.now();
-  try {
+  const onLab = async (): Promise<LaneCounts> => {
     const ran = await withLab(say, () => {
       say(`OpenStack is up after ${((Date.now() - from) / 1000).toFixed(0)} s`);
       return run([]);
     });
-    return "lab" in ran ? ran.lab : await run(ran.skipped);
+    return "lab" in ran ? ran.lab : run(ran.skipped);
+  };
+  try {
+    return conclude(part, await (ready.engine.problems.length > 0 ? run([]) : onLab()));
   } catch (e) {
     process.stdout.write(`\n== lane openstack\n   the lab could not be brought up or taken down: ${(e as Error).message}\n`);
     return conclude(part, { passed: 0, failed: 1, skipped: 0 });
