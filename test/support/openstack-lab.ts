@@ -5,13 +5,17 @@ import { join } from "node:path";
 import { load } from "js-yaml";
 import { toYaml } from "../../components/render/yaml";
 import { engineEnvironment } from "../../tools/engine-env";
-import { LabApi, type LabLogin } from "./openstack-api";
+import { LabApi, type LabLogin, type LabService } from "./openstack-api";
 import { inventory, type Owned } from "./openstack-inventory";
 import type { StackTarget } from "./stack";
 
 const ADMIN = "elastigrid-lab-admin";
 const IMAGE = "elastigrid-appliance";
+/** More than any test needs. */
+export const MANY = 40;
 const GONE_MS = 120_000;
+
+const SERVICES: readonly LabService[] = ["identity", "compute", "network", "image", "orchestration", "alarming", "metric", "volumev3"];
 
 interface CloudsYaml {
   readonly clouds: Readonly<Record<string, { readonly auth: { readonly auth_url: string; readonly username: string; readonly password: string; readonly project_name: string }; readonly region_name: string }>>;
@@ -42,6 +46,10 @@ export interface LabProject {
   readonly admin: LabApi;
   /** What a user has to set: OS_CLOUD and clouds.yaml. `over` changes the login or the URL. */
   target(over?: Partial<LabLogin>): StackTarget;
+  /** Where the APIs are, for what stands in front of them. */
+  readonly origins: readonly string[];
+  /** As the administrator: how many servers the project may have. */
+  allowServers(count: number): Promise<void>;
   /** Everything that the project owns, but for what this file put there. */
   owned(): Promise<Owned[]>;
   /** Removes what is left, and the project; answers what was left. */
@@ -60,7 +68,8 @@ export async function openLabProject(prefix: string): Promise<LabProject> {
   const { user } = await admin.call<{ user: { id: string } }>("identity", "POST", "/v3/users", { user: { name, password, domain_id: "default", default_project_id: project.id } });
   const { roles } = await admin.get<{ roles: { id: string; name: string }[] }>("identity", "/v3/roles");
   for (const role of roles.filter((r) => r.name === "member" || r.name === "reader")) await admin.call("identity", "PUT", `/v3/projects/${project.id}/users/${user.id}/roles/${role.id}`);
-  await admin.call("compute", "PUT", `/v2.1/os-quota-sets/${project.id}`, { quota_set: { instances: 40, cores: 80, ram: 200_000 } });
+  const quota = (set: object): Promise<unknown> => admin.call("compute", "PUT", `/v2.1/os-quota-sets/${project.id}`, { quota_set: { force: true, ...set } });
+  await quota({ instances: MANY, cores: 80, ram: 200_000 });
   const login: LabLogin = { authUrl, username: name, password, project: name };
   const api = await LabApi.login(login);
   const image = await ensureImage(api);
@@ -69,6 +78,8 @@ export async function openLabProject(prefix: string): Promise<LabProject> {
   const owned = async (): Promise<Owned[]> => (await inventory(api)).filter((o) => o.id !== image);
   return {
     name, login, api, admin, owned, region: as.region_name,
+    origins: SERVICES.filter((s) => api.has(s)).map((s) => api.origin(s)),
+    allowServers: async (count) => void (await quota({ instances: count })),
     target(over = {}) {
       const { authUrl: auth_url, username, password: secret, project: project_name } = { ...login, ...over };
       const file = join(dir, `clouds-${(files += 1)}.yaml`);

@@ -6,6 +6,8 @@ export interface FaultProxy {
   /** What stands in for this URL of the cloud's. */
   through(url: string): string;
   readonly plan: FaultPlan;
+  /** Awaited before a call is passed on: for tests that change the cloud at that moment. */
+  meanwhile: ((request: { readonly method: string; readonly path: string }) => Promise<void>) | undefined;
   stop(): Promise<void>;
 }
 
@@ -17,13 +19,18 @@ export interface FaultProxy {
 export async function startFaultProxy(plan: FaultPlan, origins: readonly string[], log: (line: string) => void = () => undefined): Promise<FaultProxy> {
   const standIns = new Map<string, string>();
   const servers: Server[] = [];
+  const proxy: Pick<FaultProxy, "meanwhile"> = { meanwhile: undefined };
   const rewrite = (text: string): string => [...standIns].reduce((t, [origin, mine]) => t.replaceAll(origin, mine), text);
   for (const origin of new Set(origins)) {
     const server = createServer((incoming, answer) => {
       const path = (incoming.url ?? "/").split("?")[0] ?? "/";
       const fault = plan.decide({ method: incoming.method ?? "GET", path });
       if (fault !== undefined) log(`call ${plan.calls}: ${incoming.method} ${path} ${created({ method: incoming.method ?? "", path }) ?? ""}: ${fault.kind} ${fault.when}`);
-      void pass(origin, incoming, answer, fault, namesPlaces(incoming.method ?? "", path) ? rewrite : undefined).catch((e: Error) => {
+      const work = async (): Promise<void> => {
+        await proxy.meanwhile?.({ method: incoming.method ?? "GET", path });
+        await pass(origin, incoming, answer, fault, namesPlaces(incoming.method ?? "", path) ? rewrite : undefined);
+      };
+      void work().catch((e: Error) => {
         log(`${incoming.method} ${path}: ${e.message}`);
         answer.destroy();
       });
@@ -32,11 +39,11 @@ export async function startFaultProxy(plan: FaultPlan, origins: readonly string[
     servers.push(server);
     standIns.set(origin, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   }
-  return {
+  return Object.assign(proxy, {
     through: rewrite,
     plan,
     stop: async () => void (await Promise.all(servers.map((s) => new Promise<void>((done) => (s.close(() => done()), s.closeAllConnections()))))),
-  };
+  });
 }
 
 /** Answers that say where an API is: the catalog, and documents of versions. */
