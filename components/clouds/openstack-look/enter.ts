@@ -17,6 +17,10 @@ export async function enter(api: Openstack, projectsOf: ProjectsOf = projectsOfU
     return { problems: [await loginProblem(e, api.settings, projectsOf)] };
   }
   const it = asking(api, session);
+  if (session.projectId === "") {
+    it.complain(settingsPath(api.settings, "tenantName", "OS_PROJECT_NAME"), undefined, "the login names no project, and nothing can be made outside of one", "set the project; a token must be one that was issued for it");
+    return { problems: it.problems };
+  }
   const there = await Promise.all(REQUIRED.map((s) => it.ask("identity", api.has(s))));
   const missing = REQUIRED.filter((_, i) => there[i] === false);
   if (missing.length > 0) await complainOfMissing(it, missing);

@@ -35,6 +35,7 @@ export async function loginProblem(e: CloudError, settings: OpenstackSettings, p
 /** A cloud or service that cannot be asked. */
 export function failureProblem(path: string, e: CloudError, settings: OpenstackSettings, url?: string): Problem {
   const code = errorCode(e);
+  if (code === "ENOENT" || code === "EACCES") return { path: settingsPath(settings, "cacertFile", "OS_CACERT"), ...(settings.caCertificateFile === undefined ? {} : { value: settings.caCertificateFile }), rule: `cannot be read (${code})`, fix: "name the PEM file of the authority that signed the cloud's certificates, or leave it out" };
   const at = url === undefined ? {} : { value: url };
   if (code !== undefined && TLS.test(code)) {
     const fix = code === "CERT_HAS_EXPIRED" ? "ask the cloud's administrator" : `set ${settingsPath(settings, "cacertFile", "OS_CACERT")} to the PEM file of the authority that signed it`;

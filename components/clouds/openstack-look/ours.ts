@@ -31,7 +31,8 @@ interface Server {
   readonly id: string;
   readonly name: string;
   readonly metadata?: Readonly<Record<string, string>>;
-  readonly flavor?: { readonly id?: string };
+  /** Embedded since nova's microversion 2.47, before that an id. */
+  readonly flavor?: { readonly vcpus?: number; readonly ram?: number };
 }
 
 /** The objects of this stack that are there already: they count as used, but are not needed again. */

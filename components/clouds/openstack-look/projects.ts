@@ -1,4 +1,6 @@
 import type { OpenstackSettings } from "../../openstack/api";
+import { identityBase } from "../../openstack/login";
+import { transportOf } from "../../openstack/transport";
 
 const LIMIT_MS = 20_000;
 
@@ -6,10 +8,10 @@ const LIMIT_MS = 20_000;
  * The projects that a user with a password may enter: a login that names none, then a question. Undefined where user or
  * password are wrong themselves, or Keystone does not say.
  */
-export async function projectsOfUser(settings: OpenstackSettings, doFetch: typeof fetch = fetch): Promise<readonly string[] | undefined> {
+export async function projectsOfUser(settings: OpenstackSettings, doFetch: typeof fetch = transportOf(settings)): Promise<readonly string[] | undefined> {
   const { auth } = settings;
   if (auth.kind !== "password") return undefined;
-  const keystone = `${settings.authUrl.replace(/\/+$/, "").replace(/\/v[23](\.\d+)?$/, "")}/v3`;
+  const keystone = identityBase(settings.authUrl);
   const body = { auth: { identity: { methods: ["password"], password: { user: { name: auth.username, domain: auth.userDomain, password: auth.password } } }, scope: "unscoped" } };
   try {
     const login = await doFetch(`${keystone}/auth/tokens`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), signal: AbortSignal.timeout(LIMIT_MS) });

@@ -63,12 +63,11 @@ function computeRooms(config: GridConfig, limits: ComputeLimits, chosen: { reado
   const rooms: Room[] = [{ ...same, what: "servers", option: "instances", limit: limits.maxTotalInstances, used: limits.totalInstancesUsed, ours: own.servers.length, needed: 1 + max, perWorker: 1 }];
   const { master, workers } = chosen ?? {};
   if (master === undefined || workers === undefined) return rooms;
-  // A server whose flavor is not one of the two is about to be replaced by one that is.
-  const sum = (of: (f: Flavor) => number): number => own.servers.reduce((n, s) => n + of(s.flavor?.id === master.id ? master : workers), 0);
+  const sum = (of: "vcpus" | "ram"): number => own.servers.reduce((n, s) => n + (s.flavor?.[of] ?? 0), 0);
   const cores = (f: Flavor): number => f.vcpus;
   const memory = (f: Flavor): number => f.memoryMiB;
-  rooms.push({ ...same, what: "vcpus", option: "cores", limit: limits.maxTotalCores, used: limits.totalCoresUsed, ours: sum(cores), needed: cores(master) + max * cores(workers), perWorker: cores(workers) });
-  rooms.push({ ...same, what: "memory", option: "ram", limit: limits.maxTotalRAMSize, used: limits.totalRAMUsed, ours: sum(memory), needed: memory(master) + max * memory(workers), perWorker: memory(workers), shown: formatSizeMiB });
+  rooms.push({ ...same, what: "vcpus", option: "cores", limit: limits.maxTotalCores, used: limits.totalCoresUsed, ours: sum("vcpus"), needed: cores(master) + max * cores(workers), perWorker: cores(workers) });
+  rooms.push({ ...same, what: "memory", option: "ram", limit: limits.maxTotalRAMSize, used: limits.totalRAMUsed, ours: sum("ram"), needed: memory(master) + max * memory(workers), perWorker: memory(workers), shown: formatSizeMiB });
   return rooms;
 }
 

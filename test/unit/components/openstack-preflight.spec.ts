@@ -78,6 +78,8 @@ const table: Array<[string, object, (w: OpenstackWorld) => void, string, RegExp]
   ["an unknown host", {}, (w) => (w.session = refusal(0, "no answer", Object.assign(new Error("fetch failed"), { cause: { code: "ENOTFOUND" } }))), "openstack:authUrl (OS_AUTH_URL)", /host name that is not known/],
   ["a closed port", {}, (w) => (w.session = refusal(0, "no answer", { cause: { code: "ECONNREFUSED" } })), "openstack:authUrl (OS_AUTH_URL)", /nothing listens there/],
   ["a certificate of an unknown authority", {}, (w) => (w.session = refusal(0, "no answer", { cause: { code: "SELF_SIGNED_CERT_IN_CHAIN" } })), "openstack:authUrl (OS_AUTH_URL)", /not trusted.*openstack:cacertFile \(OS_CACERT\)/],
+  ["an authority's file that is not there", {}, (w) => (w.session = refusal(0, "no answer: ENOENT", { cause: { code: "ENOENT" } })), "openstack:cacertFile (OS_CACERT)", /cannot be read/],
+  ["a login without a project", {}, (w) => w.session instanceof CloudError || (w.session = { ...w.session, projectId: "", projectName: "" }), "openstack:tenantName (OS_PROJECT_NAME)", /names no project/],
   ["a URL that is no Keystone", {}, (w) => (w.session = refusal(404)), "openstack:authUrl (OS_AUTH_URL)", /Keystone's version 3.*\/v3/],
 ];
 
@@ -131,7 +133,7 @@ describe("preflight on OpenStack", () => {
     rows(w, "network /security-groups").push(named("g1", "grid-master"), named("g2", "grid-workers"));
     rows(w, "network /floatingips").push({ ...named("f", "grid-address"), floating_ip_address: "203.0.113.9", floating_network_id: "ext", port_id: "p0" });
     for (const i of [0, 1, 2, 3, 4]) rows(w, "network /ports").push({ id: `p${i}`, name: "", description: "", network_id: "n", project_id: PROJECT });
-    rows(w, "compute /servers/detail").push({ id: "m", name: "grid-master", metadata: { "elastigrid-grid": "abc123" }, flavor: { id: "id-m1.medium" } }, { id: "w1", name: "w", metadata: { "elastigrid-grid": "abc123" }, flavor: { id: "id-m1.small" } });
+    rows(w, "compute /servers/detail").push({ id: "m", name: "grid-master", metadata: { "elastigrid-grid": "abc123" }, flavor: { vcpus: 2, ram: 2048 } }, { id: "w1", name: "w", metadata: { "elastigrid-grid": "abc123" }, flavor: { vcpus: 1, ram: 1024 } });
     rows(w, "compute /os-keypairs").push({ keypair: { name: "elastigrid-abc123" } });
     Object.assign(limits(w), { maxTotalInstances: 4, totalInstancesUsed: 2, maxTotalCores: 5, totalCoresUsed: 3, maxTotalRAMSize: 5 * 1024, totalRAMUsed: 3072, maxTotalKeypairs: 1 });
     Object.assign(w.answers, { [`network /quotas/${PROJECT}/details`]: { quota: Object.fromEntries(Object.entries({ network: 1, subnet: 1, router: 1, port: 6, floatingip: 1, security_group: 2, security_group_rule: 9 }).map(([k, limit]) => [k, { limit, used: k === "port" ? 5 : limit }])) } });
