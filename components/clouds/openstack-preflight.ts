@@ -1,11 +1,11 @@
 import type { GridConfig } from "../config/grid-config";
 import type { Openstack } from "../openstack/api";
+import { ingressRules } from "../policy/security-groups";
 import { look, type Discovered, type LookParts, type LookScope } from "./openstack-discover";
 import { enter } from "./openstack-look/enter";
 import { checkApisAreOutside } from "./openstack-look/networks";
 import { checkQuotas } from "./openstack-look/quotas";
 import { checkRights } from "./openstack-look/rights";
-import { countRules } from "./openstack-look/rule-count";
 
 /**
  * All that can be known to fail, before anything is made, and what the adapter needs to know. Reads only, all at once; a
@@ -24,3 +24,12 @@ export async function preflightOpenstack(api: Openstack, config: GridConfig, sco
   const ignored = config.network.vlan === undefined ? [] : ["grid.network.vlan means nothing on OpenStack: the network is the grid's own"];
   return { ...(facts === undefined ? {} : { facts: { ...facts, notes: [...ignored, ...notes, ...facts.notes] } }), problems };
 }
+
+/** Of both security groups: what Neutron puts into every new one, and the grid's own, one for each range. */
+function countRules(config: GridConfig): number {
+  const { master, workers } = ingressRules(config);
+  return 2 * EGRESS_RULES + [...master, ...workers].reduce((n, rule) => n + rule.from.length, 0);
+}
+
+/** IPv4 and IPv6 to everywhere. */
+const EGRESS_RULES = 2;

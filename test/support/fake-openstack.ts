@@ -41,7 +41,7 @@ export function openstackWorld(): OpenstackWorld {
       "network /ports": [],
       [`network /quotas/${PROJECT}/details`]: { quota },
       "image /images": [{ id: "img", name: "elastigrid-appliance", status: "active", size: 2 ** 29, virtual_size: 2 ** 30, min_disk: 0, min_ram: 0 }],
-      "orchestration /resource_types": { resource_types: ["OS::Heat::AutoScalingGroup", "OS::Heat::ScalingPolicy", "OS::Nova::Server", "OS::Neutron::Port", "OS::Aodh::GnocchiAggregationByResourcesAlarm"] },
+      "orchestration /resource_types": { resource_types: ["OS::Heat::AutoScalingGroup", "OS::Heat::ScalingPolicy", "OS::Nova::Server", "OS::Aodh::GnocchiAggregationByResourcesAlarm"] },
       "orchestration /stacks": { stacks: [] },
       "alarming /alarms": [],
       "metric /archive_policy": [{ name: "p", aggregation_methods: ["mean", "rate:mean"], definition: [{ granularity: "0:01:00" }] }],

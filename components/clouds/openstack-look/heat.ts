@@ -1,6 +1,6 @@
 import { inService, type Asking } from "./asking";
 
-const NEEDED = ["OS::Heat::AutoScalingGroup", "OS::Heat::ScalingPolicy", "OS::Nova::Server", "OS::Neutron::Port"] as const;
+const NEEDED = ["OS::Heat::AutoScalingGroup", "OS::Heat::ScalingPolicy", "OS::Nova::Server"] as const;
 
 /** Whether Heat lets this user in, and the resource types that it has for this project. */
 export async function checkHeat(asking: Asking): Promise<readonly string[] | undefined> {

@@ -52,7 +52,7 @@ const table: Array<[string, object, (w: OpenstackWorld) => void, string, RegExp]
   ["no room for a router", {}, (w) => Object.assign(quota(w)["router"], { limit: 1, used: 1 }), "openstack quota", /routers exceeded.*may have 1 and uses 1; remove.*--routers 2/],
   ["no room for a floating IP", {}, (w) => Object.assign(quota(w)["floatingip"], { limit: 2, used: 2 }), "grid.address", /floating IPs.*name one that the project has/],
   ["no room for ports", {}, (w) => Object.assign(quota(w)["port"], { limit: 5, used: 0 }), "grid.workers.max", /ports exceeded: the grid needs 6.*lower grid\.workers\.max to 2/],
-  ["no room for rules", {}, (w) => Object.assign(quota(w)["security_group_rule"], { limit: 5, used: 4 }), "openstack quota", /security group rules/],
+  ["no room for rules", {}, (w) => Object.assign(quota(w)["security_group_rule"], { limit: 16, used: 4 }), "openstack quota", /security group rules exceeded: the grid needs 13,/],
   ["a boot volume on a cloud without volumes", { openstack: { bootVolume: true } }, () => undefined, "grid.openstack.bootVolume", /Cinder/],
   ["no room for a volume", { openstack: { bootVolume: true } }, (w) => {
     w.services.add("volume");
@@ -62,7 +62,7 @@ const table: Array<[string, object, (w: OpenstackWorld) => void, string, RegExp]
   ["a name that another stack has", {}, (w) => rows(w, "network /networks").push({ id: "n1", name: "grid-network", project_id: PROJECT, "router:external": false, description: mark("grid", "p/other") }), "grid.name", /network grid-network \(n1, of stack p\/other\)/],
   ["a cloud without Heat", {}, (w) => w.services.delete("orchestration"), "openstack orchestration (Heat)", /is not there.*keeps the group of workers; ask the cloud's administrator for Heat/],
   ["a user whom Heat does not let in", {}, (w) => (w.answers["orchestration /stacks"] = refusal(403, "GET /stacks: You are not authorized")), "openstack orchestration (Heat)", /missing role in project demo \(Heat's policy often wants heat_stack_owner or member\); the user has member, reader there/],
-  ["a Heat without groups", {}, (w) => (w.answers["orchestration /resource_types"] = { resource_types: ["OS::Nova::Server", "OS::Neutron::Port"] }), "openstack orchestration (Heat)", /does not offer OS::Heat::AutoScalingGroup/],
+  ["a Heat without groups", {}, (w) => (w.answers["orchestration /resource_types"] = { resource_types: ["OS::Nova::Server"] }), "openstack orchestration (Heat)", /does not offer OS::Heat::AutoScalingGroup/],
   ["an unknown region", {}, (w) => Object.assign(w, { settings: { ...w.settings, region: "RegionTree" }, services: new Set(["identity"]) }), "openstack:region (OS_REGION_NAME)", /no region of this cloud; set the region to one of RegionOne, RegionTwo/],
   ["a service that is down", {}, (w) => (w.answers["network /routers"] = refusal(503, "GET /routers: HTTP 503")), "openstack network (Neutron)", /cannot be asked.*run again in a few minutes/],
   ["an Aodh that is down, rather than taking the alarms away", {}, (w) => (w.answers["alarming /alarms"] = refusal(503, "GET /alarms: HTTP 503")), "openstack alarming (Aodh)", /cannot be asked/],
