@@ -1,7 +1,7 @@
-import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import { findOnPath, packageRoot } from "./paths";
+import { basename, join } from "node:path";
+import { LINGER_SECONDS, runMocha, type CommandLine, type HowItEnded } from "./mocha-run";
+import { packageRoot } from "./paths";
 import { problemLine } from "./problem";
 import type { Part, Readiness } from "./setup";
 import type { LaneCounts } from "./totals";
@@ -23,6 +23,8 @@ interface Lane {
   readonly needsEngine: boolean;
   readonly needsHosts: boolean;
   readonly needsLab?: boolean;
+  /** So many spec files at a time: where tests mostly wait for others. */
+  readonly sideBySide?: number;
   /** For one test. */
   readonly timeoutSeconds: number;
   /** For the whole lane: a hang ends loudly. */
@@ -34,11 +36,8 @@ const lanes: Record<LaneName, Lane> = {
   engine: { isReal: "the Pulumi engine and plugins, local-cloud without hosts", needsEngine: true, needsHosts: false, timeoutSeconds: 600, limitSeconds: 1_500 },
   grid: { isReal: "the same, servers that boot, HTCondor, jobs", needsEngine: true, needsHosts: true, timeoutSeconds: 600, limitSeconds: 1_800 },
   chaos: { isReal: "faults at every call", needsEngine: true, needsHosts: true, timeoutSeconds: 600, limitSeconds: 1_800 },
-  openstack: { isReal: "OpenStack's own services on this computer, the Pulumi engine and plugins", needsEngine: true, needsHosts: false, needsLab: true, timeoutSeconds: 600, limitSeconds: 1_800 },
+  openstack: { isReal: "OpenStack's own services on this computer, the Pulumi engine and plugins", needsEngine: true, needsHosts: false, needsLab: true, sideBySide: 3, timeoutSeconds: 600, limitSeconds: 1_800 },
 };
-
-/** How long a lane may go on after its last test; more means that a test left something running. */
-const LINGER_SECONDS = 30;
 
 /** Runs the lanes one after another and counts all their tests. */
 export async function runLanes(names: readonly LaneName[], ready: LaneReadiness): Promise<LaneCounts> {
@@ -70,29 +69,44 @@ function specs(name: LaneName): string[] {
 }
 
 async function runLane(name: LaneName): Promise<LaneResult> {
-  const file = join(packageRoot, "dist", `.lane-${name}-${process.pid}.json`);
+  const files = specs(name), { sideBySide } = lanes[name];
+  if (sideBySide === undefined) return runSpecs(name, files);
+  const total = { passed: 0, failed: 0, skipped: 0, interrupted: false };
+  const work = async (): Promise<void> => {
+    for (let file = files.shift(); file !== undefined && !total.interrupted; file = files.shift()) {
+      process.stdout.write(`   ${basename(file)} begins; what it says comes when it has ended\n`);
+      const counts = await runSpecs(name, [file], (text) => void process.stdout.write(text));
+      total.passed += counts.passed;
+      total.failed += counts.failed;
+      total.skipped += counts.skipped;
+      total.interrupted ||= counts.interrupted === true;
+    }
+  };
+  await Promise.all(Array.from({ length: sideBySide }, work));
+  return total;
+}
+
+let runs = 0;
+
+async function runSpecs(name: LaneName, files: readonly string[], print?: (text: string) => void): Promise<LaneResult> {
+  const file = join(packageRoot, "dist", `.lane-${name}-${process.pid}-${(runs += 1)}.json`);
   rmSync(file, { force: true });
   const { timeoutSeconds } = lanes[name];
   const limitSeconds = lanes[name].limitSeconds * (process.env["ELASTIGRID_LONG"] === "1" ? 5 : 1);
   const args = [
     "--enable-source-maps", join(packageRoot, "node_modules", "mocha", "bin", "_mocha"), "--no-config", "--no-package",
-    "--reporter", join(packageRoot, "dist", "tools", "lane-reporter.js"), "--timeout", String(timeoutSeconds * 1_000), "--slow", String(timeoutSeconds * 250), ...specs(name),
+    "--reporter", join(packageRoot, "dist", "tools", "lane-reporter.js"), "--timeout", String(timeoutSeconds * 1_000), "--slow", String(timeoutSeconds * 250), ...files,
   ];
   try {
-    const how = await runMocha(await placed(name, [process.execPath, ...args], { ...process.env, ELASTIGRID_LANE_COUNTS: file }), limitSeconds, () => existsSync(file));
+    const how = await runMocha(await placed(name, [process.execPath, ...args], { ...process.env, ELASTIGRID_LANE_COUNTS: file }), limitSeconds, () => existsSync(file), print);
     const counts: LaneCounts = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as LaneCounts) : { passed: 0, failed: 0, skipped: 0 };
     const fault = laneFault(name, how, counts, limitSeconds);
     if (fault === undefined) return counts;
-    process.stdout.write(`   ${fault}\n`);
+    process.stdout.write(`   ${fault}${print === undefined ? "" : ` (${files.map((f) => basename(f)).join(", ")})`}\n`);
     return { ...counts, failed: counts.failed + 1, interrupted: how.stopped === "interrupted" };
   } finally {
     rmSync(file, { force: true });
   }
-}
-
-interface CommandLine {
-  readonly argv: readonly string[];
-  readonly env: NodeJS.ProcessEnv;
 }
 
 /** Where the lane's mocha runs: on this computer, or in the lab's network namespace. */
@@ -106,12 +120,6 @@ async function placed(name: LaneName, argv: readonly string[], env: NodeJS.Proce
 /** The caller's own OpenStack is not where tests run. */
 const withoutOpenstack = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => Object.fromEntries(Object.entries(env).filter(([k]) => !k.startsWith("OS_")));
 
-export interface HowItEnded {
-  readonly code: number | null;
-  readonly signal: string | null;
-  readonly stopped: "limit" | "lingering" | "interrupted" | undefined;
-}
-
 /** What went wrong beyond the tests that failed; mocha's exit code alone would not say. */
 export function laneFault(name: LaneName, how: HowItEnded, counts: LaneCounts, limitSeconds: number): string | undefined {
   if (how.stopped === "limit") return `lane ${name} did not end within ${limitSeconds} s and was stopped`;
@@ -120,38 +128,4 @@ export function laneFault(name: LaneName, how: HowItEnded, counts: LaneCounts, l
   if (how.signal !== null) return `lane ${name} was ended by ${how.signal}`;
   if (how.code !== 0 && counts.failed === 0) return `lane ${name} ended with code ${how.code} although no test failed`;
   return undefined;
-}
-
-function runMocha(command: CommandLine, limitSeconds: number, testsEnded: () => boolean): Promise<HowItEnded> {
-  const { env } = command;
-  const argv = [...command.argv];
-  if (findOnPath("setpriv") !== undefined) argv.unshift("setpriv", "--pdeathsig", "KILL", "--"); // ends with us, also when we are killed
-  return new Promise((resolve, reject) => {
-    const child = spawn(argv[0] ?? process.execPath, argv.slice(1), { cwd: packageRoot, env, stdio: ["ignore", "inherit", "inherit"] });
-    let stopped: HowItEnded["stopped"], ticksSinceEnd = 0;
-    const stop = (why: HowItEnded["stopped"]): void => {
-      stopped ??= why;
-      child.kill("SIGTERM");
-      setTimeout(() => child.kill("SIGKILL"), 10_000).unref();
-    };
-    const limit = setTimeout(() => stop("limit"), limitSeconds * 1_000);
-    const linger = setInterval(() => {
-      if (testsEnded() && (ticksSinceEnd += 1) > LINGER_SECONDS) stop("lingering");
-    }, 1_000);
-    const pass = (signal: NodeJS.Signals): void => {
-      stopped = "interrupted";
-      // SIGINT lets mocha run the hooks that clean up. A terminal has sent it to the tests itself; a second one would cut them short.
-      if (signal !== "SIGINT" || process.stdin.isTTY !== true) child.kill("SIGINT");
-      setTimeout(() => child.kill("SIGKILL"), LINGER_SECONDS * 1_000).unref();
-    };
-    const signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
-    signals.forEach((s) => process.on(s, pass));
-    const done = (): void => {
-      clearTimeout(limit);
-      clearInterval(linger);
-      signals.forEach((s) => process.off(s, pass));
-    };
-    child.on("error", (e) => (done(), reject(e)));
-    child.on("close", (code, signal) => (done(), resolve({ code, signal, stopped })));
-  });
 }
