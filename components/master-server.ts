@@ -27,7 +27,7 @@ export class MasterServer extends pulumi.ComponentResource {
   constructor(name: string, args: MasterServerArgs, opts?: pulumi.ComponentResourceOptions) {
     const { cloud, config, gridUid, network, address, publicKey, consolePassword } = args;
     super("elastigrid:index:MasterServer", name, { ...config.master }, opts);
-    const server = cloud.master(name, { config, gridUid, network, address, userData: masterUserData(config), publicKey, consolePassword: pulumi.secret(consolePassword) }, { parent: this });
+    const server = cloud.master(name, { config, gridUid, network, address, userData: masterUserData(config, cloud), publicKey, consolePassword: pulumi.secret(consolePassword) }, { parent: this });
     this.serverId = server.id;
     this.address = server.address;
     this.privateIp = planNetwork(config.network.cidr).masterAddress;

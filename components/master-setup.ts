@@ -9,6 +9,7 @@ import { poolDomain } from "./policy/names";
 import { enrolmentPort } from "./policy/ports";
 import { slotMemoryMiB } from "./policy/sizes";
 import { leasesFile } from "./render/dnsmasq";
+import type { GuestNetwork } from "./render/guest-file";
 import { masterFiles } from "./render/master";
 import { pushFilesScript } from "./render/push";
 
@@ -56,11 +57,11 @@ export class MasterSetup extends pulumi.ComponentResource {
     });
 
     const firstBoot = config.timeouts.masterReadySeconds;
-    const files = new remote.Command(`${name}-files`, { connection, create: "sh -s", stdin: pushFilesScript(masterFiles(config), firstBoot) }, child([], firstBoot + 60));
+    const files = new remote.Command(`${name}-files`, { connection, create: "sh -s", stdin: pushFilesScript(masterFiles(config, args.cloud), firstBoot) }, child([], firstBoot + 60));
     const program = new remote.CopyToRemote(`${name}-program`, { connection, source: new pulumi.asset.FileAsset(bundle.path), remotePath: bundlePath }, child([files]));
     const document = pulumi
       .all([args.gridUid, args.controllerTarget, args.cloud.controllerCredentials(), args.poolKey])
-      .apply(([gridUid, target, credentials, poolKey]) => JSON.stringify(setupDocument(config, args.alarms, { gridUid, target, credentials, poolKey })));
+      .apply(([gridUid, target, credentials, poolKey]) => JSON.stringify(setupDocument(config, args.cloud, args.alarms, { gridUid, target, credentials, poolKey })));
     const apply = new remote.Command(
       `${name}-apply`,
       // The comment makes a new program a change of this step too: the controller must be restarted with it.
@@ -81,14 +82,14 @@ interface Resolved {
 }
 
 /** The document on standard input of `elastigrid master-apply`. */
-export function setupDocument(config: GridConfig, alarms: AlarmSettings, r: Resolved): MasterSetupDocument {
+export function setupDocument(config: GridConfig, network: GuestNetwork, alarms: AlarmSettings, r: Resolved): MasterSetupDocument {
   const { min, max, vcpus, memoryMiB, diskMiB } = config.workers;
   const controller: ControllerConfig = {
     gridName: config.name,
     gridUid: r.gridUid,
     poolDomain: poolDomain(config.name),
     cloud: r.target as unknown as ControllerConfig["cloud"],
-    enrolment: { address: planNetwork(config.network.cidr).masterAddress, port: enrolmentPort, leasesFile },
+    enrolment: { address: planNetwork(config.network.cidr).masterAddress, port: enrolmentPort, ...(network.servesDhcp ? {} : { leasesFile }) },
     // Jobs are matched against what HTCondor may hand out, not against the whole server.
     workers: { min, max, vcpus, memoryMiB: slotMemoryMiB(memoryMiB), diskMiB },
     scaling: config.scaling,

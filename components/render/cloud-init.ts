@@ -1,6 +1,6 @@
 import type { GridConfig } from "../config/grid-config";
 import { masterHostname, poolDomain } from "../policy/names";
-import type { GuestFile } from "./guest-file";
+import type { GuestFile, GuestNetwork } from "./guest-file";
 import { masterFiles } from "./master";
 import { workerIdentityScript } from "./scripts";
 import { workerFiles } from "./worker";
@@ -10,7 +10,7 @@ import { toYaml } from "./yaml";
 export const stockPackages = ["condor", "curl", "dnsmasq", "nftables", "nodejs", "procps"] as const;
 
 /** First boot of the master. Holds no secret: keys and credentials come by ssh once it answers. */
-export function masterUserData(config: GridConfig): string {
+export function masterUserData(config: GridConfig, network: GuestNetwork): string {
   return userData({
     ...base(config),
     hostname: masterHostname,
@@ -18,7 +18,7 @@ export function masterUserData(config: GridConfig): string {
     prefer_fqdn_over_hostname: false,
     bootcmd: firstBootAgain,
     users: [{ name: "grid", gecos: "submits jobs", shell: "/bin/bash", lock_passwd: true }],
-    write_files: writeFiles(masterFiles(config)),
+    write_files: writeFiles(masterFiles(config, network)),
     runcmd: [
       ["systemctl", "daemon-reload"],
       // The appliance starts sshd after its files are written; elsewhere it may hold its old port.

@@ -1,3 +1,9 @@
+/** What the cloud does for the guests' network. */
+export interface GuestNetwork {
+  /** It gives addresses and routes: the master has one card. Else the master does, with a second card of its own. */
+  readonly servesDhcp: boolean;
+}
+
 /** A file of a guest: written at first boot by cloud-init, and on a later `up` by ssh. Never holds a secret. */
 export interface GuestFile {
   readonly path: string;

@@ -3,12 +3,12 @@ import { planNetwork } from "../policy/addresses";
 import { masterHostname, poolDomain } from "../policy/names";
 import { masterCondorConfig } from "./condor";
 import { dnsmasqConfig } from "./dnsmasq";
-import { lines, type GuestFile } from "./guest-file";
+import { lines, type GuestFile, type GuestNetwork } from "./guest-file";
 import { masterNftables } from "./nftables";
 import { masterNetworkScript, masterResolverScript } from "./scripts";
 
 /** All files that make a plain image a master; the same list at first boot and on a later `up`. */
-export function masterFiles(config: GridConfig): GuestFile[] {
+export function masterFiles(config: GridConfig, network: GuestNetwork): GuestFile[] {
   const plan = planNetwork(config.network.cidr);
   const domain = poolDomain(config.name);
   return [
@@ -17,12 +17,12 @@ export function masterFiles(config: GridConfig): GuestFile[] {
     ...(config.image.kind === "appliance" ? [{ path: "/etc/resolv.conf", text: lines("nameserver 127.0.0.1") }] : []),
     { path: "/etc/ssh/sshd_config.d/10-elastigrid.conf", text: lines(`Port ${config.ssh.port}`, "AuthorizedKeysFile .ssh/authorized_keys /etc/elastigrid/authorized_keys") },
     { path: "/etc/elastigrid/authorized_keys", text: lines("# Written by elastigrid: ssh.authorizedKeys of the grid's configuration.", ...config.ssh.authorizedKeys) },
-    { path: "/etc/sysctl.d/60-elastigrid.conf", text: sysctl },
-    { path: "/etc/nftables.conf", mode: "0755", text: masterNftables(config) },
-    { path: "/etc/dnsmasq.d/elastigrid.conf", text: dnsmasqConfig(config) },
+    { path: "/etc/sysctl.d/60-elastigrid.conf", text: network.servesDhcp ? keepalive : lines("# Workers reach the outside through the master.", "net.ipv4.ip_forward = 1") + keepalive },
+    { path: "/etc/nftables.conf", mode: "0755", text: masterNftables(config, network) },
+    { path: "/etc/dnsmasq.d/elastigrid.conf", text: dnsmasqConfig(config, network) },
     { path: "/etc/condor/config.d/80-elastigrid.config", text: masterCondorConfig(config) },
     { path: "/etc/systemd/system/condor.service.d/10-elastigrid.conf", text: condorDropIn("/etc/condor/passwords.d/POOL", "elastigrid-network.service") },
-    { path: "/usr/local/sbin/elastigrid-network", mode: "0755", text: masterNetworkScript(config) },
+    { path: "/usr/local/sbin/elastigrid-network", mode: "0755", text: masterNetworkScript(config, network) },
     { path: "/usr/local/sbin/elastigrid-resolver", mode: "0755", text: masterResolverScript() },
     { path: "/etc/systemd/system/elastigrid-network.service", text: networkUnit },
     { path: "/etc/systemd/system/elastigrid-resolver.service", text: resolverUnit },
@@ -36,9 +36,7 @@ export const condorDropIn = (keyFile: string, after: string): string =>
   lines("[Unit]", `ConditionPathExists=${keyFile}`, `After=${after}`, "[Service]", "RestartSec=2");
 
 /** Per network namespace, so a guest of local-cloud changes no setting of its computer. */
-const sysctl = lines(
-  "# Workers reach the outside through the master.",
-  "net.ipv4.ip_forward = 1",
+const keepalive = lines(
   "# With HTCondor's TCP_KEEPALIVE_INTERVAL: a worker that vanished without a word is noticed after 25 s.",
   "net.ipv4.tcp_keepalive_time = 10",
   "net.ipv4.tcp_keepalive_intvl = 5",

@@ -1,85 +1,67 @@
-import type { FirewallRule, GridConfig } from "../config/grid-config";
-import { planNetwork, withoutCovered } from "../policy/addresses";
-import { condorPort, enrolmentPort } from "../policy/ports";
-import { lines } from "./guest-file";
+import type { GridConfig } from "../config/grid-config";
+import { planNetwork } from "../policy/addresses";
+import { ingressRules, type IngressRule } from "../policy/security-groups";
+import { lines, type GuestNetwork } from "./guest-file";
 
 /** Where the master's first-boot script writes which card is which. */
 export const nicDefinitions = "/etc/elastigrid/nics.nft";
 
 /**
- * The master's rules: from outside only ssh and what is declared; from the private network HTCondor, enrolment, DHCP and
- * names; workers reach the outside through it.
+ * The master's rules: from outside only ssh and what is declared; from the private network HTCondor, enrolment, names, and DHCP where the
+ * master gives the addresses. There workers also reach the outside through it; else it has one card, and the cloud's router.
  */
-export function masterNftables(config: GridConfig): string {
+export function masterNftables(config: GridConfig, network: GuestNetwork): string {
   const { cidr } = planNetwork(config.network.cidr);
+  const rules = ingressRules(config).master;
+  if (network.servesDhcp) return lines("#!/usr/sbin/nft -f", "# Written by elastigrid.", ...fresh, ...table(rules.map((r) => accept(r))));
   return lines(
     "#!/usr/sbin/nft -f",
     "# Written by elastigrid.",
     `include "${nicDefinitions}"`,
     ...fresh,
-    "table inet elastigrid {",
-    "  chain input {",
-    "    type filter hook input priority filter; policy drop;",
-    ...always,
-    `    iifname $public tcp dport ${config.ssh.port} ip saddr ${set(config.ssh.allowFrom)} accept comment "ssh"`,
-    `    iifname $private ip saddr ${cidr} tcp dport { ${enrolmentPort}, ${condorPort} } accept comment "enrolment and HTCondor"`,
-    `    iifname $private ip saddr ${cidr} meta l4proto { tcp, udp } th dport 53 accept comment "names"`,
-    `    iifname $private udp sport 68 udp dport 67 accept comment "DHCP"`,
-    `    iifname $private ip saddr ${cidr} icmp type echo-request accept`,
-    ...declared(config.firewall, "master"),
-    "  }",
-    "  chain forward {",
-    "    type filter hook forward priority filter; policy drop;",
-    "    ct state established,related accept",
-    `    iifname $private oifname $public ip saddr ${cidr} accept comment "workers to the outside"`,
-    "  }",
-    "  chain postrouting {",
-    "    type nat hook postrouting priority srcnat; policy accept;",
-    `    oifname $public ip saddr ${cidr} masquerade`,
-    "  }",
-    "}",
+    ...table(
+      [...rules.map((r) => accept(r, r.inside ? "iifname $private " : "")), `    iifname $private udp sport 68 udp dport 67 accept comment "DHCP"`],
+      [
+        "  chain forward {",
+        "    type filter hook forward priority filter; policy drop;",
+        "    ct state established,related accept",
+        `    iifname $private oifname $public ip saddr ${cidr} accept comment "workers to the outside"`,
+        "  }",
+        "  chain postrouting {",
+        "    type nat hook postrouting priority srcnat; policy accept;",
+        `    oifname $public ip saddr ${cidr} masquerade`,
+        "  }",
+      ],
+    ),
   );
 }
 
 /** A worker's rules: only the master gets in, and what is declared. */
-export function workerNftables(config: GridConfig): string {
-  const { cidr, masterAddress } = planNetwork(config.network.cidr);
-  return lines(
-    "#!/usr/sbin/nft -f",
-    "# Written by elastigrid.",
-    ...fresh,
-    "table inet elastigrid {",
-    "  chain input {",
-    "    type filter hook input priority filter; policy drop;",
-    ...always,
-    `    ip saddr ${masterAddress} tcp dport { 22, ${condorPort} } accept comment "ssh and HTCondor"`,
-    `    ip saddr ${cidr} icmp type echo-request accept`,
-    ...declared(config.firewall, "workers"),
-    "  }",
-    "}",
-  );
-}
+export const workerNftables = (config: GridConfig): string =>
+  lines("#!/usr/sbin/nft -f", "# Written by elastigrid.", ...fresh, ...table(ingressRules(config).workers.map((r) => accept(r))));
+
+const table = (input: readonly string[], more: readonly string[] = []): string[] => [
+  "table inet elastigrid {",
+  "  chain input {",
+  "    type filter hook input priority filter; policy drop;",
+  ...always,
+  ...input,
+  "  }",
+  ...more,
+  "}",
+];
 
 /** Replaces the table in one transaction, whether it exists or not; rules of others (a container engine's) stay. */
 const fresh = ["table inet elastigrid {}", "delete table inet elastigrid"] as const;
 
 const always = ["    ct state established,related accept", "    ct state invalid drop", '    iif "lo" accept'] as const;
 
-function declared(rules: readonly FirewallRule[], to: FirewallRule["to"]): string[] {
-  return rules
-    .filter((r) => r.to === to)
-    .map((r) => `    ip saddr ${set(r.from)} ${matchOf(r)} accept comment "${r.name}"`);
-}
+const accept = (rule: IngressRule, card = ""): string => `    ${card}ip saddr ${set(rule.from)} ${matchOf(rule)} accept comment "${rule.name}"`;
 
-function matchOf(rule: FirewallRule): string {
-  if (rule.protocol === "icmp") return "icmp type echo-request";
-  const { first, last } = rule.ports ?? { first: 1, last: 65_535 };
+function matchOf(rule: IngressRule): string {
+  if (rule.protocol === "icmp" || rule.ports === undefined) return "icmp type echo-request";
+  const { first, last } = rule.ports;
   return `${rule.protocol} dport ${first === last ? first : `${first}-${last}`}`;
 }
 
-const anyone = "0.0.0.0/0";
-
-/** A set without what another of its members covers: nft refuses overlapping ranges. */
-function set(ranges: readonly string[]): string {
-  return ranges.includes(anyone) ? anyone : `{ ${withoutCovered(ranges).join(", ")} }`;
-}
+const set = (ranges: readonly string[]): string => (ranges.length === 1 ? ranges[0] ?? "" : `{ ${ranges.join(", ")} }`);

@@ -4,13 +4,18 @@ import { poolDomain } from "../policy/names";
 import { enrolmentPort } from "../policy/ports";
 import { cpuPercentAttribute, serverUuidAttribute } from "./condor";
 import { upstreamFile } from "./dnsmasq";
-import { lines } from "./guest-file";
+import { lines, type GuestNetwork } from "./guest-file";
 import { nicDefinitions } from "./nftables";
 
 /** Shell scripts that run in the guests. POSIX sh, idempotent: they run again at every boot or `up`. */
 
+/** Loads the rules; the one card has its address from the cloud. */
+const oneCardScript = (): string =>
+  lines("#!/bin/sh", "# Written by elastigrid. The cloud gives the one card its address.", "set -eu", "sysctl -q -p /etc/sysctl.d/60-elastigrid.conf", "nft -f /etc/nftables.conf");
+
 /** Tells the two cards apart (the order of the server's definition is the order in the guest) and sets up the private one. */
-export function masterNetworkScript(config: GridConfig): string {
+export function masterNetworkScript(config: GridConfig, network: GuestNetwork): string {
+  if (network.servesDhcp) return oneCardScript();
   const { masterAddress, prefix } = planNetwork(config.network.cidr);
   return lines(
     "#!/bin/sh",

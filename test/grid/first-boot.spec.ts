@@ -60,11 +60,11 @@ describe("first boot", function () {
     await cloud.createDrive("disk-w", cloud.images[0]?.uuid);
     const meta = (userData: string): HostSpec["meta"] => ({ ssh_public_key: readFileSync(join(stateDir, "key.pub"), "utf8"), "cloudinit-user-data": userData });
     await cloud.boot({
-      uuid: MASTER, name: "boot-master", cpuMHz: 4000, smp: 2, memoryBytes: 2 ** 30, bootDriveUuid: "disk-m", publicKeys: [], meta: meta(masterUserData(config)),
+      uuid: MASTER, name: "boot-master", cpuMHz: 4000, smp: 2, memoryBytes: 2 ** 30, bootDriveUuid: "disk-m", publicKeys: [], meta: meta(masterUserData(config, { servesDhcp: false })),
       nics: [{ mac: "22:a5:00:00:00:01", publicAddress: address }, { mac: "22:a5:00:00:00:02", vlanUuid: VLAN }],
     });
     await until("the master answers", 30, async () => (await ssh("true")).code === 0);
-    expect((await ssh("sh -s", pushFilesScript(masterFiles(config), 30))).out).to.equal("files: as they were\n");
+    expect((await ssh("sh -s", pushFilesScript(masterFiles(config, { servesDhcp: false }), 30))).out).to.equal("files: as they were\n");
     await ssh("umask 077; cat > /root/key", readFileSync(join(stateDir, "key"), "utf8"));
     await ssh("umask 077; mkdir -p /etc/condor/passwords.d; base64 -d > /etc/condor/passwords.d/POOL; systemctl start condor", poolKeyFile(poolKey).toString("base64"));
     const token = mintIdToken({ poolKey, issuer: domain, subject: workerIdentity(domain), scopes: workerScopes, nowSeconds: Math.floor(Date.now() / 1000) - 5, jti: "first-boot-spec" });
@@ -121,8 +121,8 @@ describe("first boot", function () {
   });
 
   it("brings changed files to the running master, and nothing when nothing changed", async () => {
-    expect((await ssh("sh -s", pushFilesScript(masterFiles(config)))).out).to.equal("files: as they were\n");
-    const said = await ssh("sh -s 2>&1", pushFilesScript(masterFiles(changed)));
+    expect((await ssh("sh -s", pushFilesScript(masterFiles(config, { servesDhcp: false })))).out).to.equal("files: as they were\n");
+    const said = await ssh("sh -s 2>&1", pushFilesScript(masterFiles(changed, { servesDhcp: false })));
     expect(said.out).to.match(/files changed: \/etc\/nftables\.conf \/etc\/condor\/config\.d\/80-elastigrid\.config\n/);
     const { out } = await ssh("nft list table inet elastigrid | grep -c 8080; condor_config_val MAX_JOBS_PER_OWNER; systemctl --failed --no-legend");
     expect(out).to.equal("0\n77\n");

@@ -7,6 +7,7 @@ import { masterCondorConfig, workerCondorConfig } from "../../../components/rend
 import { dnsmasqConfig } from "../../../components/render/dnsmasq";
 import type { GuestFile } from "../../../components/render/guest-file";
 import { masterFiles } from "../../../components/render/master";
+import { workerGroupTemplate } from "../../../components/render/heat";
 import { masterNftables, workerNftables } from "../../../components/render/nftables";
 import { pushFilesScript } from "../../../components/render/push";
 import { workerFiles } from "../../../components/render/worker";
@@ -26,15 +27,24 @@ const config = parseGridConfig({
   condor: { settings: { MAX_JOBS_PER_OWNER: 2000 } },
 });
 
+/** CloudSigma: the master gives the addresses. OpenStack: the cloud does. */
+const twoCards = { servesDhcp: false }, oneCard = { servesDhcp: true };
+
 /** Rendered files are reviewed like code. `UPDATE_GOLDEN=1` writes them anew. */
 const files: Record<string, string> = {
-  "master.user-data.yaml": masterUserData(config),
+  "master.user-data.yaml": masterUserData(config, twoCards),
   "worker.user-data.yaml": workerUserData(config),
   "master.condor": masterCondorConfig(config),
   "worker.condor": workerCondorConfig(config),
-  "master.nft": masterNftables(config),
+  "master.nft": masterNftables(config, twoCards),
   "worker.nft": workerNftables(config),
-  "dnsmasq.conf": dnsmasqConfig(config),
+  "dnsmasq.conf": dnsmasqConfig(config, twoCards),
+  "openstack/master.user-data.yaml": masterUserData(config, oneCard),
+  "openstack/master.nft": masterNftables(config, oneCard),
+  "openstack/dnsmasq.conf": dnsmasqConfig(config, oneCard),
+  "openstack/heat-native.yaml": workerGroupTemplate({ config, alarms: true, controlled: false }),
+  "openstack/heat-controlled.yaml": workerGroupTemplate({ config, alarms: true, controlled: true }),
+  "openstack/heat-without-alarms.yaml": workerGroupTemplate({ config, alarms: false, controlled: true }),
   "push.sh": pushFilesScript([{ path: "/etc/example", text: "one\n" }]),
 };
 
@@ -61,7 +71,7 @@ const parsed = (text: string): UserData => fromYaml(text) as UserData;
 
 describe("user data", () => {
   const roles: Array<[string, string, readonly GuestFile[]]> = [
-    ["master", masterUserData(config), masterFiles(config)],
+    ["master", masterUserData(config, twoCards), masterFiles(config, twoCards)],
     ["worker", workerUserData(config), workerFiles(config)],
   ];
   for (const [role, text, wanted] of roles) {
@@ -75,10 +85,10 @@ describe("user data", () => {
     });
   }
   it("gives the user grid no way to root", () => {
-    expect(parsed(masterUserData(config))["users"]).to.deep.equal([{ name: "grid", gecos: "submits jobs", shell: "/bin/bash", lock_passwd: true }]);
+    expect(parsed(masterUserData(config, twoCards))["users"]).to.deep.equal([{ name: "grid", gecos: "submits jobs", shell: "/bin/bash", lock_passwd: true }]);
   });
   it("installs packages on a stock image only", () => {
-    expect(parsed(masterUserData(config)).packages).to.equal(undefined);
+    expect(parsed(masterUserData(config, twoCards)).packages).to.equal(undefined);
     expect(parsed(workerUserData(parseGridConfig({ image: { kind: "stock", name: "debian" } }))).packages).to.deep.equal([...stockPackages]);
   });
   it("lets a worker's rules be there before its first connection, which they would cut", () => {
@@ -94,7 +104,7 @@ describe("user data", () => {
   it("is the same for all sizes of the group: scaling limits reach only the controller", () => {
     const other = parseGridConfig({ workers: { min: 0, max: 2 }, scaling: { idleSeconds: 1 }, alarms: { cpuHigh: { thresholdPercent: 99 } } });
     expect(workerUserData(other)).to.equal(workerUserData(parseGridConfig({})));
-    expect(masterUserData(other)).to.equal(masterUserData(parseGridConfig({})));
+    expect(masterUserData(other, twoCards)).to.equal(masterUserData(parseGridConfig({}), twoCards));
   });
 });
 

@@ -1,0 +1,63 @@
+import { expect } from "chai";
+import * as fc from "fast-check";
+import { parseGridConfig } from "../../../components/config/schema";
+import { ingressRules, type IngressRule } from "../../../components/policy/security-groups";
+import { masterNftables, workerNftables } from "../../../components/render/nftables";
+
+/** What a rule lets in, as one text per range. */
+const opened = (rules: readonly IngressRule[]): string[] =>
+  rules.flatMap((r) => r.from.map((from) => `${from} ${r.protocol} ${r.ports === undefined ? "echo" : `${r.ports.first}-${r.ports.last}`}`)).sort();
+
+/** The same, read back from what nft gets. Knows only what this library writes; anything else is an error. */
+function openedBy(nft: string): string[] {
+  const input = /chain input \{([^]*?)\n {2}\}/.exec(nft)?.[1] ?? "";
+  const rows = input.split("\n").map((l) => l.trim()).filter((l) => l !== "" && !/^(type filter|ct state|iif "lo")/.test(l));
+  return rows
+    .flatMap((row) => {
+      const match = /^(?:iifname \$private )?ip saddr (\{ [^}]+ \}|\S+) (?:(tcp|udp) dport (\d+)(?:-(\d+))?|icmp type (echo)-request) accept comment "[^"]+"$/.exec(row);
+      if (match === null) throw new Error(`not understood: ${row}`);
+      const [, ranges = "", protocol = "icmp", first, last, echo] = match;
+      return ranges.replace(/[{}\s]/g, "").split(",").map((from) => `${from} ${protocol} ${echo ?? `${first}-${last ?? first}`}`);
+    })
+    .sort();
+}
+
+const address = fc.tuple(fc.integer({ min: 1, max: 223 }), fc.nat(255)).map(([a, b]) => `${a}.${b}.0.0`);
+const range = fc.oneof(fc.constant("0.0.0.0/0"), address.map((a) => `${a}/16`), address.map((a) => `${a}/24`));
+const port = fc.integer({ min: 1, max: 65_000 });
+const rule = fc.record({
+  name: fc.constantFrom("web", "media", "ssh", "x-1"),
+  to: fc.constantFrom("master", "workers"),
+  from: fc.array(range, { minLength: 1, maxLength: 4 }),
+  what: fc.oneof(fc.constant({ protocol: "icmp" }), fc.record({ protocol: fc.constantFrom("tcp", "udp"), ports: fc.tuple(port, fc.nat(500)).map(([p, n]) => (n === 0 ? String(p) : `${p}-${p + n}`)) })),
+}).map(({ what, ...rest }) => ({ ...rest, ...what }));
+const config = fc.record({
+  firewall: fc.uniqueArray(rule, { maxLength: 4, selector: (r) => r.name }),
+  ssh: fc.record({ port, allowFrom: fc.array(range, { minLength: 1, maxLength: 4 }) }),
+}).map((c) => parseGridConfig(c));
+
+describe("security groups and the guests' nftables", () => {
+  it("open the same ports to the same ranges, on the master and on workers", () =>
+    fc.assert(fc.property(config, (c) => {
+      const rules = ingressRules(c);
+      expect(openedBy(masterNftables(c, { servesDhcp: true }))).to.deep.equal(opened(rules.master));
+      expect(openedBy(workerNftables(c))).to.deep.equal(opened(rules.workers));
+    })));
+
+  it("open no port of a worker to the outside unless it is declared", () =>
+    fc.assert(fc.property(config, (c) => {
+      const undeclared = ingressRules({ ...c, firewall: [] }).workers;
+      expect(undeclared.every((r) => r.from.every((f) => f.startsWith("10.77.0.")))).to.equal(true);
+    })));
+
+  it("differ from the rules on a cloud without DHCP only by the card and by DHCP itself", () =>
+    fc.assert(fc.property(config, (c) => {
+      const twoCards = masterNftables(c, { servesDhcp: false }).replace(/^.*comment "DHCP"\n/m, "");
+      expect(openedBy(twoCards)).to.deep.equal(openedBy(masterNftables(c, { servesDhcp: true })));
+    })));
+
+  it("hold no range that another one covers: neutron would keep a rule for nothing, nft would refuse it", () => {
+    const rules = ingressRules(parseGridConfig({ ssh: { allowFrom: ["10.0.0.0/8", "10.1.0.0/16", "192.0.2.0/24"] } })).master;
+    expect(rules.find((r) => r.name === "ssh")?.from).to.deep.equal(["10.0.0.0/8", "192.0.2.0/24"]);
+  });
+});
