@@ -3,7 +3,7 @@ import type { Openstack } from "../openstack/api";
 import { ingressRules } from "../policy/security-groups";
 import { look, type Discovered, type LookParts, type LookScope } from "./openstack-discover";
 import { enter } from "./openstack-look/enter";
-import { checkApisAreOutside } from "./openstack-look/networks";
+import { checkApisAreOutside, checkRoom } from "./openstack-look/networks";
 import { checkQuotas } from "./openstack-look/quotas";
 import { checkRights } from "./openstack-look/rights";
 
@@ -14,6 +14,7 @@ import { checkRights } from "./openstack-look/rights";
 export async function preflightOpenstack(api: Openstack, config: GridConfig, scope: LookScope, parts: LookParts = {}): Promise<Discovered> {
   const { asking, problems } = await enter(api, parts.projectsOf);
   if (asking === undefined) return { problems };
+  checkRoom(asking, config);
   const { facts: found, flavors, ours } = look(asking, config, scope, parts);
   const [facts, notes] = await Promise.all([
     found,

@@ -1,6 +1,6 @@
 import type { GridConfig } from "../../config/grid-config";
 import type { Service } from "../../openstack/api";
-import { containsAddress, overlaps, parseAddress, parseCidr } from "../../policy/addresses";
+import { containsAddress, hostCount, overlaps, parseAddress, parseCidr } from "../../policy/addresses";
 import { resembling } from "../../policy/names";
 import type { OpenstackFacts } from "../openstack-facts";
 import { inService, type Asking } from "./asking";
@@ -84,6 +84,15 @@ export async function findFloatingIp(asking: Asking, config: GridConfig, network
   if (external !== undefined && found.floating_network_id !== external.externalNetwork.id) return asking.complain("grid.address", wanted, `belongs to another external network than ${external.externalNetwork.name}`, choose);
   if (found.port_id !== null && own !== undefined && !own.ports.has(found.port_id)) return asking.complain("grid.address", wanted, "is in use by another server", choose);
   return { id: found.id, address: found.floating_ip_address };
+}
+
+/** Beside master and workers, the router and Neutron's DHCP server have an address each. */
+export function checkRoom(asking: Asking, config: GridConfig): void {
+  const network = parseCidr(config.network.cidr);
+  const { max } = config.workers;
+  const needed = max + 3;
+  if (network === undefined || hostCount(network) >= needed) return;
+  asking.complain("grid.network.cidr", config.network.cidr, `has ${hostCount(network)} host addresses, but on OpenStack workers.max (${max}), the master, the router and the DHCP server need ${needed}`, "take a shorter prefix, or lower workers.max");
 }
 
 /** The master talks to the cloud's APIs: they must not lie in its own network. */

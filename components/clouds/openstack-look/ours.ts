@@ -62,7 +62,7 @@ export async function findOurs(asking: Asking, config: GridConfig, stack: string
   if (servers === undefined || lists.some((l) => l === undefined)) return undefined;
   const of = (kind: Kind): readonly Port[] => lists[neutron.indexOf(kind)] ?? [];
 
-  const names = new Set<string>(Object.values(gridNames(config.name)));
+  const names = new Set<string>([...Object.values(gridNames(config.name)), `${config.name}-router`, `${config.name}-workers`]);
   const uids = new Set<string>();
   const taken: string[] = [];
   for (const kind of ["networks", "routers", "security-groups"] as const) {
