@@ -5,11 +5,10 @@ import { Cgroups } from "../../local-cloud/hosts/cgroups";
 import { Guests } from "../../local-cloud/hosts/guests";
 import { writeLayer } from "./appliance-image";
 import { TapNetwork, type Card } from "./guest-network";
-import type { BootOrder, GuestEvent, GuestsConfig, RunningServer } from "./guest-protocol";
+import type { BootOrder, GuestsConfig, RunningServer } from "./guest-protocol";
 import { placesOf, type Places } from "./places";
 
 const MHZ_PER_VCPU = 2000;
-const MAX_EVENTS = 1000;
 
 /** Part of the names of a lab's cgroups; the folder makes it unique. */
 export const cgroupPrefix = (home: string): string => `elastigrid-lab${createHash("sha256").update(home).digest("hex").slice(0, 8)}`;
@@ -30,8 +29,6 @@ export class GuestKeeper {
   private readonly folders = new Map<string, readonly string[]>();
   private readonly devices = new Map<string, readonly string[]>();
   private readonly turns = new Map<string, Promise<unknown>>();
-  private events: GuestEvent[] = [];
-  private lastEvent = 0;
 
   constructor(private readonly config: GuestsConfig) {
     this.places = placesOf(config.home);
@@ -125,10 +122,6 @@ export class GuestKeeper {
     return Promise.all([...this.idle, ...this.guests.running()].map(usage));
   }
 
-  eventsAfter(number: number): readonly GuestEvent[] {
-    return this.events.filter((e) => e.number > number);
-  }
-
   async console(uuid: string, bytes: number): Promise<Buffer> {
     try {
       const file = await open(this.consoleLog(uuid), "r");
@@ -153,7 +146,6 @@ export class GuestKeeper {
   private ended(uuid: string, reason?: string): void {
     this.idle.delete(uuid);
     if (reason !== undefined) warn(`server ${uuid}: ${reason}`);
-    this.events = [...this.events, { number: ++this.lastEvent, uuid, reason }].slice(-MAX_EVENTS);
     this.turn(uuid, () => (this.isOn(uuid) ? Promise.resolve() : this.cleanUp(uuid))).catch((e: Error) => warn(`server ${uuid}: ${e.message}`));
   }
 

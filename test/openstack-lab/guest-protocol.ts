@@ -20,13 +20,6 @@ export interface RunningServer {
   readonly memoryBytes: number;
 }
 
-/** GET /events?after=N */
-export interface GuestEvent {
-  readonly number: number;
-  readonly uuid: string;
-  readonly reason?: string;
-}
-
 export interface GuestsConfig {
   readonly home: string;
   /** Tree whose `ip` and `perl` are used. */

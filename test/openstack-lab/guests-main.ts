@@ -37,7 +37,6 @@ async function handle(keeper: GuestKeeper, q: IncomingMessage): Promise<unknown>
   const [, kind, uuid = "", verb = "", device = ""] = url.pathname.split("/");
   const number = (name: string): number => Number(url.searchParams.get(name) ?? "0");
   const route = `${q.method} ${kind} ${verb}`.trim();
-  if (kind === "events") return keeper.eventsAfter(number("after"));
   if (kind === "servers" && uuid === "") return keeper.servers();
   if (kind !== "servers" || !UUID.test(uuid)) throw new NoSuchRequest(`no such request: ${q.method} ${q.url}`);
   switch (route) {

@@ -91,7 +91,7 @@ export const projectServices: readonly Service[] = [
 /** Agents that ask the services above when they start. */
 export const agentServices: readonly Service[] = [
   simple("nova-compute", ...python("nova-compute.py"), "--config-file", novaConf),
-  simple("neutron-linuxbridge", "neutron-linuxbridge-agent", ...neutronConf, "--config-file", conf("neutron/linuxbridge.ini")),
+  simple("neutron-linuxbridge", ...python("neutron-linuxbridge.py"), ...neutronConf, "--config-file", conf("neutron/linuxbridge.ini")),
   simple("neutron-l3", "neutron-l3-agent", ...neutronConf, "--config-file", conf("neutron/l3.ini")),
   simple("neutron-dhcp", "neutron-dhcp-agent", ...neutronConf, "--config-file", conf("neutron/dhcp.ini")),
   simple("neutron-metadata", "neutron-metadata-agent", ...neutronConf, "--config-file", conf("neutron/metadata.ini")),

@@ -25,7 +25,7 @@ LOG = logging.getLogger(__name__)
 MANIFEST_BYTES = 65536
 CONSOLE_BYTES = 102400
 LOOK_SECONDS = 2
-# An end that nova did not ask for is told a moment later: it may be half of a reboot.
+# An end is told a moment later: it may be half of a reboot.
 SETTLE_SECONDS = 3
 DEFAULT_OFF_SECONDS = 30
 
@@ -68,15 +68,20 @@ class HostsDriver(fake.FakeDriver):
 
     def _watch(self):
         """Tells nova of guests that ended by themselves, as a hypervisor does."""
-        last = 0
+        before = set()
         while True:
             try:
-                for e in call("GET", f"/events?after={last}"):
-                    last = e["number"]
-                    eventlet.spawn_after(SETTLE_SECONDS, self.emit_event, virtevent.LifecycleEvent(e["uuid"], virtevent.EVENT_LIFECYCLE_STOPPED))
+                now = self._running()
+                for uuid in before - now:
+                    eventlet.spawn_after(SETTLE_SECONDS, self._tell_stopped, uuid)
+                before = now
             except Exception:
-                LOG.exception("cannot ask the guests process for events")
+                LOG.exception("cannot ask the guests process who runs")
             time.sleep(LOOK_SECONDS)
+
+    def _tell_stopped(self, uuid):
+        if uuid not in self._running():
+            self.emit_event(virtevent.LifecycleEvent(uuid, virtevent.EVENT_LIFECYCLE_STOPPED))
 
     # The image
 
@@ -101,7 +106,7 @@ class HostsDriver(fake.FakeDriver):
         try:
             with open(os.path.join(self._folder(instance), "image")) as f:
                 manifest = json.load(f)
-        except ValueError:
+        except (ValueError, FileNotFoundError):  # another image; or a server made while the driver was another one
             return None
         return manifest.get("recipe") if isinstance(manifest, dict) and manifest.get("format") == "elastigrid-appliance" else None
 
