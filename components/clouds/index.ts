@@ -1,9 +1,12 @@
 import type { Problem } from "../errors";
+import { readOpenstackSettings } from "../openstack/settings";
+import { readText } from "../openstack/resources/shared";
 import type { Cloud } from "./cloud";
 import { cloudsigmaCloud } from "./cloudsigma";
 import { readCloudsigmaSettings } from "./cloudsigma-settings";
+import { openstackCloud } from "./openstack";
 
-/** Reads `elastigrid:cloud`, `cloudsigma:endpoint` and the like; undefined where a key is not set. */
+/** Reads `elastigrid:cloud`, `cloudsigma:endpoint`, `openstack:cloud` and the like; undefined where a key is not set. */
 export type ReadConfig = (key: string) => string | undefined;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -14,6 +17,9 @@ export function chooseCloud(config: ReadConfig, env: Environment): { readonly cl
     const { settings, problems } = readCloudsigmaSettings(config, env);
     return problems.length > 0 ? { problems } : { cloud: cloudsigmaCloud(settings), problems };
   }
-  const rule = name === "openstack" ? "is not there yet: the OpenStack adapter comes next" : "is no cloud that is known here";
-  return { problems: [{ path: "elastigrid:cloud", value: name, rule, fix: "set it to cloudsigma" }] };
+  if (name === "openstack") {
+    const { settings, problems } = readOpenstackSettings(config, env, readText);
+    return settings === undefined ? { problems } : { cloud: openstackCloud(settings), problems };
+  }
+  return { problems: [{ path: "elastigrid:cloud", value: name, rule: "is no cloud that is known here", fix: "set it to cloudsigma or openstack" }] };
 }

@@ -59,7 +59,7 @@ export function look(asking: Asking, config: GridConfig, scope: LookScope, parts
       asking.ask("identity", api.endpoint("identity")),
       network,
       findFloatingIp(asking, config, network, ours),
-      findImage(asking, config, scope.projectRoot ?? process.cwd(), parts.readHead),
+      findImage(asking, config, scope.projectRoot || process.cwd(), parts.readHead),
       flavors,
       findAlarms(asking, config, heatTypes),
     ]);

@@ -1,7 +1,7 @@
 import type { dynamic } from "@pulumi/pulumi";
 
-/** Modules in `resources/` that hold a provider's logic. */
-export type ProviderKind = "drive" | "server" | "tag" | "key-pair" | "vlan" | "static-ip" | "worker-pool" | "master-ready";
+/** Modules in `resources/`, here and of OpenStack, that hold a provider's logic. */
+export type ProviderKind = "drive" | "server" | "tag" | "key-pair" | "vlan" | "static-ip" | "worker-pool" | "master-ready" | "openstack/sweep" | "openstack/master-ready";
 
 /**
  * A dynamic provider whose methods only find the compiled module by name and call it. The engine stores a provider's

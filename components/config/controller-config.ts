@@ -41,11 +41,13 @@ export interface OpenstackTarget {
   readonly interface?: "public" | "internal" | "admin";
   readonly stackName: string;
   readonly stackId: string;
+  /** What the names of all Heat stacks of this grid begin with: besides the current one there may be a former, whose workers drain. */
+  readonly stackPrefix: string;
   /**
    * Aodh's alarms of the group, where the cloud evaluates CPU: the high one resizes the group by itself, the low one only says so
    * and the controller chooses an idle worker. Missing: the controller evaluates both alarms itself.
    */
-  readonly alarms?: { readonly highId: string; readonly lowId: string };
+  readonly alarms?: { readonly highId?: string; readonly lowId?: string };
 }
 
 /** Where workers fetch the token that lets them advertise themselves; the master knows them by their MAC. */

@@ -66,6 +66,8 @@ export interface NetworkPlan {
   readonly masterAddress: string;
   readonly dhcpFirst: string;
   readonly dhcpLast: string;
+  /** The last one but one: where the cloud's router takes the last. */
+  readonly beforeLast: string;
   readonly broadcast: string;
   /** Short where addresses are few, because workers come and go and a dead one gives nothing back. */
   readonly leaseSeconds: number;
@@ -81,6 +83,7 @@ export function planNetwork(cidrText: string): NetworkPlan {
     masterAddress: hostAddress(cidr, 1),
     dhcpFirst: hostAddress(cidr, 2),
     dhcpLast: hostAddress(cidr, hostCount(cidr)),
+    beforeLast: hostAddress(cidr, hostCount(cidr) - 1),
     broadcast: formatAddress(cidr.base + sizeOf(cidr) - 1),
     leaseSeconds: Math.min(3600, Math.max(120, hostCount(cidr) * 15)),
   };

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { CloudError, isCloudError } from "../../errors";
 import { seconds, uuid, whole } from "../provider/check";
 import { lastLines, listenTo, parseConsoleUrl } from "../provider/console";
+import { awaitGreeting } from "../provider/greeting";
 import type { Context } from "../provider/context";
 import { same, verbs } from "../provider/verbs";
 import type { ActionResult } from "../wire";
@@ -41,32 +42,16 @@ export async function consoleTail(ctx: Context, serverUuid: string): Promise<str
 }
 
 /** Resolves to what ssh greets with. */
-export async function waitForSsh(ctx: Context, i: MasterReadyInputs): Promise<string> {
-  const { clock } = ctx.client;
-  const start = clock.now();
-  let last = "nothing tried yet";
-  for (let round = 0; ; round++) {
-    try {
-      const heard = await listenTo({ host: i.address, port: i.port, limitMs: 4_000, enough: (t) => t.includes("\n"), maxBytes: 1_024 });
-      const line = heard.split(/\r?\n/).find((l) => l.startsWith("SSH-"));
-      if (line !== undefined) return line;
-      last = heard === "" ? "a connection without a greeting" : "a greeting that is not ssh's";
-    } catch (e) {
-      last = e instanceof Error ? e.message : String(e);
-    }
-    if (round % 4 === 0) {
+export const waitForSsh = (ctx: Context, i: MasterReadyInputs): Promise<string> =>
+  awaitGreeting(i, {
+    clock: ctx.client.clock,
+    async watch() {
       const server = await ctx.client.find("servers", i.serverUuid);
       if (server === undefined) throw new CloudError("not-found", `server ${i.serverUuid} is gone while its ssh was awaited`);
       if (!ALIVE.includes(server.status)) throw new CloudError("wrong-state", `server ${server.name} (${server.uuid}) is ${server.status} while its ssh was awaited: it was switched off, or its boot failed`);
-    }
-    const spent = clock.now() - start;
-    if (spent >= i.timeoutSeconds * 1_000) {
-      const tail = await consoleTail(ctx, i.serverUuid);
-      throw new CloudError("timeout", `ssh at ${i.address}:${i.port} did not answer within ${i.timeoutSeconds} s (last: ${last}); last lines of the server's console:\n${tail}`);
-    }
-    await clock.sleep(Math.min(1_000, i.timeoutSeconds * 1_000 - spent));
-  }
-}
+    },
+    tail: () => consoleTail(ctx, i.serverUuid),
+  });
 
 const idOf = (i: MasterReadyInputs): string => `${i.serverUuid}@${i.address}:${i.port}`;
 

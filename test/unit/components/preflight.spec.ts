@@ -79,7 +79,8 @@ describe("the endpoint for guests", () => {
 
 describe("chooseCloud", () => {
   const choose = (config: Record<string, string>, env: Record<string, string> = {}) => chooseCloud((k) => config[k], env);
-  it("refuses a cloud that is not there yet", () => expect(choose({ "elastigrid:cloud": "openstack" }).problems[0]?.rule).to.match(/comes next/));
+  it("takes OpenStack by the same key, and says what its login lacks", () => expect(chooseCloud((k) => (k === "elastigrid:cloud" ? "openstack" : undefined), {}).problems.map((p) => p.path)).to.include("openstack:authUrl (OS_AUTH_URL)"));
+  it("refuses a cloud that it does not know, and names those it does", () => expect(chooseCloud((k) => (k === "elastigrid:cloud" ? "cumulus" : undefined), {}).problems[0]?.fix).to.equal("set it to cloudsigma or openstack"));
   it("reports unknown location and missing credentials together", () =>
     expect(choose({ "cloudsigma:location": "xyz" }).problems.map((p) => p.path)).to.deep.equal(["cloudsigma:location", "cloudsigma:username", "cloudsigma:password"]));
   it("takes what is missing from the environment", () =>

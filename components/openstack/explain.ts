@@ -1,0 +1,49 @@
+/** What an error text of OpenStack means and what to do, for what time does not heal. */
+interface Meaning {
+  readonly when: RegExp;
+  readonly says: (match: RegExpExecArray) => string;
+}
+
+const MEANINGS: readonly Meaning[] = [
+  {
+    when: /quota exceeded for ([a-z_ ,]+): requested ([\d, ]+),? but already used ([\d, ]+) of ([\d, ]+)/i,
+    says: ([, what, asked, used, limit]) => `the project's quota of ${what} is spent: ${used} of ${limit} used, ${asked} more wanted; free some, lower grid.workers.max, or ask the cloud's administrator for more`,
+  },
+  {
+    when: /quota exceeded for resources: \[([^\]]+)\]/i,
+    says: ([, what]) => `the project's quota of ${what?.replaceAll("'", "")} is spent (openstack quota show --usage); free some, or ask the cloud's administrator for more`,
+  },
+  {
+    when: /(maximum number of [a-z ]+ exceeded|quota[^.\n"]*)/i,
+    says: ([, what]) => `a quota of the project is spent (${what?.trim()}); openstack quota show --usage tells which; free some, or ask the cloud's administrator for more`,
+  },
+  {
+    when: /no valid host was found\.?([^"\n}]*)/i,
+    says: ([, why]) => `no host of the cloud has room for a server of this flavor${why?.trim() ? ` (${why.trim().replace(/\.$/, "")})` : ""}; choose a smaller flavor (grid.openstack.masterFlavor, workersFlavor), or try again later`,
+  },
+  {
+    when: /flavor'?s (disk|memory) is (too small for|smaller than) [^"\n}]*|image .* is larger than .*|FlavorDiskSmallerThan\w+/i,
+    says: ([all]) => `the image does not fit into the flavor (${all.trim()}); give grid.master or grid.workers a larger disk or memory, or name a larger flavor`,
+  },
+  {
+    when: /you are not authorized to perform the requested action:? identity:create_application_credential|create_application_credential[^"\n}]*(forbidden|not authorized)/i,
+    says: () => "the login is a restricted application credential, which may make no other for the controller; make one with openstack application credential create --unrestricted, or log in with a password",
+  },
+  {
+    when: /heat_stack_owner|you are not authorized to (use|complete|perform)[^"\n}]*stack/i,
+    says: () => "the project's user may not keep Heat stacks; ask the cloud's administrator for the role heat_stack_owner in this project",
+  },
+  {
+    when: /no more ip addresses available on network ([0-9a-f-]+)|external network [^"\n]* is not reachable|ip address generation failure/i,
+    says: () => "the external network has no free address; give back an unused floating IP, or name another one in grid.openstack.externalNetwork",
+  },
+];
+
+/** One sentence, or undefined where the text says it best itself. */
+export function explainFailure(error: string): string | undefined {
+  for (const { when, says } of MEANINGS) {
+    const match = when.exec(error);
+    if (match !== null) return says(match);
+  }
+  return undefined;
+}
