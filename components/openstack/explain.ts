@@ -6,7 +6,7 @@ interface Meaning {
 
 const MEANINGS: readonly Meaning[] = [
   {
-    when: /quota exceeded for ([a-z_ ,]+): requested ([\d, ]+),? but already used ([\d, ]+) of ([\d, ]+)/i,
+    when: /quota exceeded for ([a-z_ ,]+): requested (\d+(?:, \d+)*),? but already used (\d+(?:, \d+)*) of (\d+(?:, \d+)*)/i,
     says: ([, what, asked, used, limit]) => `the project's quota of ${what} is spent: ${used} of ${limit} used, ${asked} more wanted; free some, lower grid.workers.max, or ask the cloud's administrator for more`,
   },
   {
