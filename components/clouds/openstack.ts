@@ -35,6 +35,7 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
     if (found === undefined) throw new Error("the cloud has not been looked at: call `preflight`, and go on only if it finds no problem");
     return found;
   };
+  let roles: readonly string[] = [];
   let hook: pulumi.ErrorHook | undefined;
   let sweep: Sweep | undefined;
   let image: pulumi.Output<string> | undefined;
@@ -72,6 +73,7 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
     async preflight(config) {
       const looked = await preflightOpenstack(api(), config, { stack: `${pulumi.getProject()}/${pulumi.getStack()}`, projectRoot: pulumi.getRootDirectory() });
       found = looked.facts;
+      if (found !== undefined) ({ roles } = await api().session());
       if (looked.problems.length === 0) for (const note of looked.facts?.notes ?? []) void pulumi.log.warn(note);
       return looked.problems;
     },
@@ -149,7 +151,7 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
 
     workerGroup(name, spec, opts) {
       const { config, gridUid } = spec;
-      credential = declareCredential(name, { config, gridUid, facts: facts(), nowMs: (parts.nowMs ?? Date.now)() }, options(opts));
+      credential = declareCredential(name, { config, gridUid, roles, nowMs: (parts.nowMs ?? Date.now)() }, options(opts));
       const keyName = keyOf(name, config, gridUid, spec.publicKey, opts).name;
       return declareGroup(name, { config, gridUid, network: spec.network as OpenstackNetwork, keyName, userData: spec.userData, facts: facts(), image: imageOf(name, config, gridUid, opts), api }, options(opts));
     },
