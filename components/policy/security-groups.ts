@@ -11,8 +11,8 @@ export interface IngressRule {
   readonly ports?: { readonly first: number; readonly last: number };
   /** Ranges, none of which covers another. */
   readonly from: readonly string[];
-  /** Comes from the private network only: where a guest has a card for it, the rule holds on that card. */
-  readonly inside?: true;
+  /** Where a guest has a card for each side, the rule holds on that card; else on any. */
+  readonly side?: "inside" | "outside";
 }
 
 export interface IngressRules {
@@ -29,14 +29,14 @@ const port = (n: number): { first: number; last: number } => ({ first: n, last: 
  */
 export function ingressRules(config: GridConfig): IngressRules {
   const { cidr, masterAddress } = planNetwork(config.network.cidr);
-  const inside = { from: [cidr], inside: true } as const, master = [`${masterAddress}/32`];
+  const inside = { from: [cidr], side: "inside" } as const, master = [`${masterAddress}/32`];
   const declared = (to: "master" | "workers"): IngressRule[] =>
     config.firewall.filter((r) => r.to === to).map((r) => ({
       name: r.name, protocol: r.protocol, ...(r.protocol === "icmp" ? {} : { ports: r.ports ?? { first: 1, last: 65_535 } }), from: ranges(r.from),
     }));
   return {
     master: [
-      { name: "ssh", protocol: "tcp", ports: port(config.ssh.port), from: ranges(config.ssh.allowFrom) },
+      { name: "ssh", protocol: "tcp", ports: port(config.ssh.port), from: ranges(config.ssh.allowFrom), side: "outside" },
       { name: "enrolment", protocol: "tcp", ports: port(enrolmentPort), ...inside },
       { name: "HTCondor", protocol: "tcp", ports: port(condorPort), ...inside },
       { name: "names", protocol: "tcp", ports: port(53), ...inside },

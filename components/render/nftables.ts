@@ -20,7 +20,7 @@ export function masterNftables(config: GridConfig, network: GuestNetwork): strin
     `include "${nicDefinitions}"`,
     ...fresh,
     ...table(
-      [...rules.map((r) => accept(r, r.inside ? "iifname $private " : "")), `    iifname $private udp sport 68 udp dport 67 accept comment "DHCP"`],
+      [...rules.map((r) => accept(r, onCard(r))), `    iifname $private udp sport 68 udp dport 67 accept comment "DHCP"`],
       [
         "  chain forward {",
         "    type filter hook forward priority filter; policy drop;",
@@ -57,6 +57,8 @@ const fresh = ["table inet elastigrid {}", "delete table inet elastigrid"] as co
 const always = ["    ct state established,related accept", "    ct state invalid drop", '    iif "lo" accept'] as const;
 
 const accept = (rule: IngressRule, card = ""): string => `    ${card}ip saddr ${set(rule.from)} ${matchOf(rule)} accept comment "${rule.name}"`;
+
+const onCard = ({ side }: IngressRule): string => (side === undefined ? "" : side === "inside" ? "iifname $private " : "iifname $public ");
 
 function matchOf(rule: IngressRule): string {
   if (rule.protocol === "icmp" || rule.ports === undefined) return "icmp type echo-request";

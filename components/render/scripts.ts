@@ -9,14 +9,26 @@ import { nicDefinitions } from "./nftables";
 
 /** Shell scripts that run in the guests. POSIX sh, idempotent: they run again at every boot or `up`. */
 
-/** Loads the rules; the one card has its address from the cloud. */
-const oneCardScript = (): string =>
-  lines("#!/bin/sh", "# Written by elastigrid. The cloud gives the one card its address.", "set -eu", "sysctl -q -p /etc/sysctl.d/60-elastigrid.conf", "nft -f /etc/nftables.conf");
+/** Loads the rules, and waits for the card's address: HTCondor and enrolment listen on it, and start after this. */
+const oneCardScript = (masterAddress: string): string =>
+  lines(
+    "#!/bin/sh",
+    "# Written by elastigrid. The cloud gives the one card its address.",
+    "set -eu",
+    "sysctl -q -p /etc/sysctl.d/60-elastigrid.conf",
+    "nft -f /etc/nftables.conf",
+    "for _ in $(seq 300); do",
+    `  [ -z "$(ip -4 -o address show to ${masterAddress})" ] || exit 0`,
+    "  sleep 0.1",
+    "done",
+    `echo "elastigrid: no card has ${masterAddress} after 30 s: $(ip -4 -o address show scope global)" >&2`,
+    "exit 1",
+  );
 
 /** Tells the two cards apart (the order of the server's definition is the order in the guest) and sets up the private one. */
 export function masterNetworkScript(config: GridConfig, network: GuestNetwork): string {
-  if (network.servesDhcp) return oneCardScript();
   const { masterAddress, prefix } = planNetwork(config.network.cidr);
+  if (network.servesDhcp) return oneCardScript(masterAddress);
   return lines(
     "#!/bin/sh",
     "# Written by elastigrid. First card: public, by DHCP. Second card: the private network.",

@@ -14,7 +14,7 @@ function openedBy(nft: string): string[] {
   const rows = input.split("\n").map((l) => l.trim()).filter((l) => l !== "" && !/^(type filter|ct state|iif "lo")/.test(l));
   return rows
     .flatMap((row) => {
-      const match = /^(?:iifname \$private )?ip saddr (\{ [^}]+ \}|\S+) (?:(tcp|udp) dport (\d+)(?:-(\d+))?|icmp type (echo)-request) accept comment "[^"]+"$/.exec(row);
+      const match = /^(?:iifname \$(?:private|public) )?ip saddr (\{ [^}]+ \}|\S+) (?:(tcp|udp) dport (\d+)(?:-(\d+))?|icmp type (echo)-request) accept comment "[^"]+"$/.exec(row);
       if (match === null) throw new Error(`not understood: ${row}`);
       const [, ranges = "", protocol = "icmp", first, last, echo] = match;
       return ranges.replace(/[{}\s]/g, "").split(",").map((from) => `${from} ${protocol} ${echo ?? `${first}-${last ?? first}`}`);
@@ -55,6 +55,12 @@ describe("security groups and the guests' nftables", () => {
       const twoCards = masterNftables(c, { servesDhcp: false }).replace(/^.*comment "DHCP"\n/m, "");
       expect(openedBy(twoCards)).to.deep.equal(openedBy(masterNftables(c, { servesDhcp: true })));
     })));
+
+  it("keep ssh on the card to the outside where the master has two: a job on a worker cannot try keys", () => {
+    const nft = masterNftables(parseGridConfig({}), { servesDhcp: false });
+    expect(nft).to.match(/iifname \$public ip saddr 0\.0\.0\.0\/0 tcp dport 22 accept comment "ssh"/);
+    for (const name of ["enrolment", "HTCondor", "names", "ping"]) expect(nft).to.match(new RegExp(`iifname \\$private ip saddr 10\\.77\\.0\\.0/24 .* comment "${name}"`));
+  });
 
   it("hold no range that another one covers: neutron would keep a rule for nothing, nft would refuse it", () => {
     const rules = ingressRules(parseGridConfig({ ssh: { allowFrom: ["10.0.0.0/8", "10.1.0.0/16", "192.0.2.0/24"] } })).master;
