@@ -25,14 +25,25 @@ export function setupProblems(raw: unknown): string[] {
   if (typeof setup["poolKey"] !== "string" || setup["poolKey"].length < 16) problems.push("poolKey is missing or shorter than 16 characters");
   const credentials = object(setup["credentials"], "credentials");
   const given = (key: string): boolean => typeof credentials[key] === "string" && credentials[key] !== "";
-  if (!given("token") && !(given("username") && given("password"))) problems.push("credentials must hold a token, or username and password");
   const c = object(setup["controller"], "controller");
   for (const key of ["gridName", "gridUid", "poolDomain"]) text(c, "controller.", key);
   const cloud = object(c["cloud"], "controller.cloud");
-  if (cloud["kind"] !== "cloudsigma") problems.push("controller.cloud.kind must be cloudsigma");
-  for (const key of ["endpoint", "templateUuid"]) text(cloud, "controller.cloud.", key);
   const enrolment = object(c["enrolment"], "controller.enrolment");
-  for (const key of ["address", "leasesFile"]) text(enrolment, "controller.enrolment.", key);
+  text(enrolment, "controller.enrolment.", "address");
+  switch (cloud["kind"]) {
+    case "cloudsigma":
+      if (!given("token") && !(given("username") && given("password"))) problems.push("credentials must hold a token, or username and password");
+      for (const key of ["endpoint", "templateUuid"]) text(cloud, "controller.cloud.", key);
+      // The master serves DHCP there, and knows workers by their leases.
+      text(enrolment, "controller.enrolment.", "leasesFile");
+      break;
+    case "openstack":
+      if (!given("applicationCredentialId") || !given("applicationCredentialSecret")) problems.push("credentials must hold an application credential: its id and its secret");
+      for (const key of ["authUrl", "stackName", "stackId", "stackPrefix"]) text(cloud, "controller.cloud.", key);
+      break;
+    default:
+      problems.push("controller.cloud.kind must be cloudsigma or openstack");
+  }
   number(enrolment, "controller.enrolment.", "port", 1);
   const workers = object(c["workers"], "controller.workers");
   for (const key of ["min", "max"]) number(workers, "controller.workers.", key);

@@ -29,6 +29,7 @@ export function warnings(s: GridStatus, nowMs: number): string[] {
   if (!s.pool.known) out.push(`THE CLOUD DOES NOT ANSWER (${s.pool.reason ?? "?"}): nothing is done until it does`);
   if (!s.htcondor.known) out.push(`HTCONDOR DOES NOT ANSWER (${s.htcondor.reason ?? "?"}): no worker is taken away until it does`);
   if (s.pool.closing !== undefined) out.push(`nothing is created: ${s.pool.closing}`);
+  if (s.credential?.warning !== undefined) out.push(s.credential.warning);
   if (s.createBlocked !== undefined) out.push(`no worker is created until ${time(s.createBlocked.until)} UTC: ${s.createBlocked.why}`);
   return out;
 }

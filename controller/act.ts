@@ -1,6 +1,6 @@
 import { REASON_SCALE_IN, type Decision } from "../components/policy/scaling";
 import type { Memory, Merged, SeenWorker } from "./memory";
-import type { Gate, Journal, Pool, Queue } from "./ports";
+import type { Gate, Journal, Pool, PoolView, Queue } from "./ports";
 
 export interface Hands {
   readonly pool: Pool;
@@ -42,20 +42,37 @@ async function grow(d: Extract<Decision, { do: "grow" }>, memory: Memory, h: Han
     memory.recentCreates.set(id, { name, atMs: nowMs });
     h.gate.created(id);
   }
-  if (result.created.length > 0) memory.lastResizeMs = nowMs;
+  const ordered = result.created.length + (result.accepted ?? 0);
+  if (ordered > 0) memory.lastResizeMs = nowMs;
   if (d.byAlarm) memory.highActedMs = nowMs;
-  if (memory.joinFailures >= BREAKS_AFTER && result.created.length > 0) {
+  if (memory.joinFailures >= BREAKS_AFTER && ordered > 0) {
     memory.createGate = { untilMs: nowMs + LONGEST_PAUSE_MS, mendable: true, why: `${memory.joinFailures} workers in a row did not join; one is tried every ${LONGEST_PAUSE_MS / 60_000} minutes until one does` };
   }
   if (result.failure === undefined) {
-    memory.createFailures = 0;
+    // What is only ordered has not been made yet.
+    if (result.accepted === undefined) memory.createFailures = 0;
     return true;
   }
   memory.createFailures += 1;
   const untilMs = nowMs + (result.ambiguous && !result.wait ? AMBIGUOUS_PAUSE_MS : result.wait ? pauseMs(memory.createFailures) : Math.min(pauseMs(memory.createFailures) / 6, 60_000));
   memory.createGate = { untilMs, mendable: !result.ambiguous, why: result.ambiguous ? `a create got no clear answer, so the cloud is looked at again first (${result.failure})` : result.failure };
-  h.journal.write("create-failed", `${result.created.length} of ${d.count} made: ${result.failure}${result.ambiguous ? " (it may have had its effect: the cloud is looked at before it is repeated)" : ""}`);
+  h.journal.write("create-failed", `${ordered} of ${d.count} made: ${result.failure}${result.ambiguous ? " (it may have had its effect: the cloud is looked at before it is repeated)" : ""}`);
   return true;
+}
+
+/** The cloud had accepted an order for workers, and could not make them: each such failure is said once, and the next order waits. */
+export function noteGroupFailure(memory: Memory, view: PoolView, journal: Pick<Journal, "write">, nowMs: number): void {
+  const { failure } = view;
+  const since = memory.lastCreateFailureMs;
+  if (since !== undefined && view.members.some((m) => m.status === "running" && (memory.workers.get(m.id)?.firstSeenMs ?? 0) > since)) {
+    Object.assign(memory, { createFailures: 0, lastCreateFailureMs: undefined } satisfies Partial<Memory>);
+  }
+  if (failure === undefined || failure.key === memory.failureKey) return;
+  memory.failureKey = failure.key;
+  memory.createFailures += 1;
+  memory.lastCreateFailureMs = nowMs;
+  memory.createGate = { untilMs: nowMs + pauseMs(memory.createFailures), mendable: true, why: failure.why };
+  journal.write("create-failed", failure.why);
 }
 
 async function start(w: Merged, why: string, h: Hands): Promise<boolean> {

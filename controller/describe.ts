@@ -1,15 +1,16 @@
 import type { ControllerConfig } from "../components/config/controller-config";
+import type { AlarmVerdict } from "../components/policy/alarms";
 import { effectiveLimits, type Override } from "../components/policy/scaling";
 import type { Controller } from "./loop";
 import type { Merged } from "./memory";
 import type { Journal } from "./ports";
-import type { AlarmStatus, GridStatus, QueueStatus, WorkerStatus } from "./status";
+import type { AlarmStatus, CredentialStatus, GridStatus, QueueStatus, WorkerStatus } from "./status";
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 const SHOWN_DECISIONS = 50;
 
 /** Puts the status together: everything in it is what the last pass saw. */
-export function describeStatus(c: Controller, config: ControllerConfig, override: Override, journal: Journal, nowMs: number): GridStatus {
+export function describeStatus(c: Controller, config: ControllerConfig, override: Override, journal: Journal, nowMs: number, credential?: CredentialStatus): GridStatus {
   const limits = effectiveLimits(config.workers, override);
   const p = c.latest;
   const workers = (p?.workers ?? []).map((w) => describeWorker(w, c, override, nowMs));
@@ -31,6 +32,7 @@ export function describeStatus(c: Controller, config: ControllerConfig, override
       describeAlarm("cpu-high", config.alarms.cpuHigh, p?.alarms.high),
       describeAlarm("cpu-low", config.alarms.cpuLow, p?.alarms.low),
     ],
+    ...(credential === undefined ? {} : { credential }),
     createBlocked: gate !== undefined && gate.untilMs > nowMs ? { until: iso(gate.untilMs), why: gate.why } : undefined,
     decisions: journal.tail(SHOWN_DECISIONS),
   };
@@ -44,9 +46,9 @@ function describeQueue(c: Controller): QueueStatus | undefined {
   return { waiting: counts.waiting - unmatchable, running: counts.running, held: counts.held, unmatchable, unmatchableWhy, done: c.memory.jobsDone };
 }
 
-function describeAlarm(name: AlarmStatus["name"], rule: ControllerConfig["alarms"]["cpuHigh"], v: { state: AlarmStatus["state"]; averagePercent?: number; why: string } | undefined): AlarmStatus {
+function describeAlarm(name: AlarmStatus["name"], rule: ControllerConfig["alarms"]["cpuHigh"], v: AlarmVerdict | undefined): AlarmStatus {
   return {
-    name, enabled: rule.enabled, state: v?.state ?? "insufficient data", thresholdPercent: rule.thresholdPercent, why: v?.why ?? "not looked at yet",
+    name, enabled: rule.enabled, state: v?.state ?? "insufficient data", thresholdPercent: rule.thresholdPercent, why: v?.why ?? "not looked at yet", by: v?.by ?? "controller",
     averagePercent: v?.averagePercent === undefined ? undefined : Math.round(v.averagePercent * 10) / 10,
   };
 }
@@ -61,10 +63,10 @@ function describeWorker(w: Merged, c: Controller, override: Override, nowMs: num
 }
 
 function whyPhase(w: Merged, override: Override): string {
-  const wanted = override.drains.some((d) => d.worker === w.id) ? "the operator wants it drained" : "";
+  const wanted = override.drains.some((d) => d.worker === w.id) ? "the operator wants it drained" : w.retiring ?? "";
   const jobs = `${w.jobs} job${w.jobs === 1 ? "" : "s"}`;
   switch (w.phase) {
-    case "booting": return w.server === "unknown" ? "being made" : w.server === "stopped" ? "made, not started yet" : `server ${w.server}`;
+    case "booting": return w.server === "failed" || w.server === "gone" ? `server ${w.server}${w.detail === undefined ? "" : `: ${w.detail}`}` : w.server === "unknown" ? "being made" : w.server === "stopped" ? "made, not started yet" : `server ${w.server}`;
     case "joining": return w.admitted ? "has its token, not in the pool yet" : "runs, has not asked for its token yet";
     case "idle": return wanted || "no job";
     case "busy": return wanted || jobs;

@@ -1,13 +1,15 @@
 import type { ControllerConfig } from "../components/config/controller-config";
 import { decide, type Decision, type Override } from "../components/policy/scaling";
-import { act, message, type Hands } from "./act";
+import { act, message, noteGroupFailure, type Hands } from "./act";
 import { newMemory, type Memory, type Merged } from "./memory";
 import { picture, type Picture } from "./observe";
-import { unknown, type Clock, type Gate, type Journal, type Pool, type Queue } from "./ports";
+import { unknown, type Clock, type CloudAlarms, type Gate, type Journal, type Pool, type Queue } from "./ports";
 
 export interface ControllerParts {
   readonly pool: Pool;
   readonly queue: Queue;
+  /** Where the cloud evaluates the CPU alarms. */
+  readonly alarms?: CloudAlarms;
   readonly gate: Gate;
   readonly journal: Journal;
   readonly clock: Clock;
@@ -63,20 +65,34 @@ export class Controller {
 
   private async observeAndAct(): Promise<boolean> {
     const { pool, queue, clock, config, gate, override } = this.parts;
-    const [poolSeen, queueSeen] = await Promise.all([
+    const [poolSeen, queueSeen, alarms] = await Promise.all([
       pool.observe().catch((e: unknown) => unknown(message(e))),
       queue.observe().catch((e: unknown) => unknown(message(e))),
+      this.parts.alarms?.observe().catch((e: unknown) => unknown(message(e))),
     ]);
     const nowMs = clock.nowMs();
     if (poolSeen.known) this.lastKnown.poolMs = nowMs;
     if (queueSeen.known) this.lastKnown.queueMs = nowMs;
     const previous: readonly Merged[] = this.latest?.workers ?? [];
-    const now = picture(this.memory, { pool: poolSeen, queue: queueSeen }, config, override.get(), gate, nowMs, previous);
+    if (poolSeen.known) noteGroupFailure(this.memory, poolSeen.value, { write: (what, why) => this.record(what, why) }, nowMs);
+    const now = picture(this.memory, { pool: poolSeen, queue: queueSeen, ...(alarms === undefined ? {} : { alarms }) }, config, override.get(), gate, nowMs, previous);
     this.latest = now;
-    if (poolSeen.known) this.forgetVanishedDrains(now.workers);
+    if (poolSeen.known) {
+      this.forgetVanishedDrains(now.workers);
+      await this.tend();
+    }
     const decisions = decide(now.input);
     for (const d of decisions) if (d.do === "hold") this.say("hold", d.why);
     return this.carryOut(decisions, now.workers);
+  }
+
+  /** Before anything is decided: a group that is out of order could take a worker that nobody chose. */
+  private async tend(): Promise<void> {
+    try {
+      for (const line of (await this.parts.pool.tend?.()) ?? []) this.record("tend", line);
+    } catch (e) {
+      this.record("tend-failed", message(e));
+    }
   }
 
   private async carryOut(decisions: readonly Decision[], workers: readonly Merged[]): Promise<boolean> {

@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { makeClient } from "../components/cloudsigma/client";
 import type { ControllerConfig } from "../components/config/controller-config";
-import { CloudsigmaPool } from "./adapters/cloudsigma-pool";
+import { credentialStatus } from "./credential";
 import { HtcondorQueue } from "./adapters/htcondor-queue";
 import { message } from "./act";
 import { describeStatus } from "./describe";
@@ -13,6 +12,7 @@ import { Controller } from "./loop";
 import { OverrideStore } from "./override";
 import { masterPaths, type MasterPaths } from "./paths";
 import type { Clock, Pool } from "./ports";
+import { openCloud } from "./open-cloud";
 import { runCommand } from "./run-command";
 import { serve, type ApiHandlers } from "./server";
 
@@ -32,29 +32,23 @@ function readJson<T>(path: string, what: string): T {
   }
 }
 
-function makePool(config: ControllerConfig, credentials: Readonly<Record<string, string>>): Pool {
-  if (config.cloud.kind !== "cloudsigma") throw new Error(`the controller has no pool for ${config.cloud.kind}`);
-  const { endpoint, templateUuid } = config.cloud;
-  const { username, password, token } = credentials;
-  // The loop comes back by itself: better a quick "unknown" than a pass that hangs in repetitions.
-  const client = makeClient({ endpoint, username, password, token, userAgent: "elastigrid-controller", allowHttp: true, retry: { attempts: 2, timeoutMs: 20_000 } });
-  return new CloudsigmaPool({ client, templateUuid });
-}
-
 /** Runs until it is told to stop. Everything it needs to know is in the files that `pulumi up` brought, in the cloud and in the queue. */
 export async function runController(paths: MasterPaths = masterPaths()): Promise<void> {
   const config = readJson<ControllerConfig>(paths.config, "the controller's configuration");
-  const pool = makePool(config, readJson(paths.credentials, "the cloud's credentials"));
+  const credentials = readJson<Readonly<Record<string, string>>>(paths.credentials, "the cloud's credentials");
+  const { pool, alarms } = openCloud(config, credentials);
   const journal = new FileJournal(paths.journal, clock, (line) => console.log(line));
   const override = new OverrideStore(paths.override, config.workers, (what, why) => journal.write(what, why));
   const gate = new AdmissionGate();
   const queue = new HtcondorQueue({ run: runCommand });
-  const controller = new Controller({ pool, queue, gate, journal, clock, config, override, randomSuffix: () => randomBytes(3).toString("hex") });
+  const controller = new Controller({ pool, queue, ...(alarms === undefined ? {} : { alarms }), gate, journal, clock, config, override, randomSuffix: () => randomBytes(3).toString("hex") });
   const pace = new Pace();
-  const handlers = makeHandlers(controller, config, override, journal, pool, () => pace.hurry());
+  const handlers = makeHandlers(controller, config, credentials, override, journal, pool, () => pace.hurry());
   const server = await serve(handlers, paths.socket);
   const enrolment = new Enrolment({ config: config.enrolment, poolDomain: config.poolDomain, poolKey: unscramble(readFileSync(paths.poolKey)), pool, gate, journal, clock, run: runCommand });
   journal.write("started", `watching ${config.gridName}: ${config.workers.min} to ${config.workers.max} workers, a look every ${config.scaling.intervalSeconds} s`);
+  const { warning } = credentialStatus(credentials, clock.nowMs()) ?? {};
+  if (warning !== undefined) journal.write("credential", warning);
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => pace.stop());
   const listening = keepListening(enrolment, journal, pace);
   while (!pace.stopped) {
@@ -103,7 +97,7 @@ class Pace {
   }
 }
 
-function makeHandlers(controller: Controller, config: ControllerConfig, override: OverrideStore, journal: FileJournal, pool: Pool, hurry: () => void): ApiHandlers {
+function makeHandlers(controller: Controller, config: ControllerConfig, credentials: Readonly<Record<string, string>>, override: OverrideStore, journal: FileJournal, pool: Pool, hurry: () => void): ApiHandlers {
   const find = (name: string): { id: string; name: string } | string => {
     const all = controller.latest?.workers ?? [];
     const hits = all.filter((w) => w.name === name || w.id === name || w.member.name === name || w.machineName === name);
@@ -115,7 +109,7 @@ function makeHandlers(controller: Controller, config: ControllerConfig, override
     return problem;
   };
   return {
-    status: () => describeStatus(controller, config, override.get(), journal, clock.nowMs()),
+    status: () => describeStatus(controller, config, override.get(), journal, clock.nowMs(), credentialStatus(credentials, clock.nowMs())),
     jobs: () => {
       const queue = controller.latest?.look.queue;
       return queue === undefined ? { known: false, reason: "not looked at yet" } : queue.known ? { known: true, jobs: queue.value.jobs } : queue;

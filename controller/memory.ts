@@ -2,7 +2,7 @@ import type { CpuSample } from "../components/policy/alarms";
 import { matchKey, whyNever, type QueueJob, type Room } from "../components/policy/demand";
 import { workerHostname } from "../components/policy/names";
 import type { Phase, RemovalBasis, WorkerView } from "../components/policy/scaling";
-import type { Gate, Machine, Member, Observed, PoolView, QueueView } from "./ports";
+import type { CloudAlarmStates, Gate, Machine, Member, Observed, PoolView, QueueView } from "./ports";
 
 /**
  * What the controller has seen so far. Nothing here is the truth: losing it (a crash, a restart) costs time, because idle
@@ -20,6 +20,9 @@ export interface Memory {
   lastResizeMs?: number;
   joinFailures: number;
   lastJoinFailureMs?: number;
+  lastCreateFailureMs?: number;
+  /** The failure of the cloud's group that has been noted. */
+  failureKey?: string;
   createFailures: number;
   /** `mendable`: somebody may have mended the cause, so a new order of theirs ends the wait. */
   createGate?: { readonly untilMs: number; readonly why: string; readonly mendable: boolean };
@@ -61,6 +64,8 @@ const REFUSAL_BELIEVED_MS = 1_800_000;
 export interface Look {
   readonly pool: Observed<PoolView>;
   readonly queue: Observed<QueueView>;
+  /** Missing where the cloud evaluates no alarm. */
+  readonly alarms?: Observed<CloudAlarmStates>;
 }
 
 /** A worker with both its sides. */
@@ -102,6 +107,7 @@ function mergeOne(memory: Memory, member: Member, queue: Observed<QueueView>, ga
   const starts = running.flatMap((j) => (j.startedAtMs === undefined ? [] : [j.startedAtMs]));
   return {
     id: member.id, name: workerHostname(member.id), phase: seen.phase, phaseSinceMs: seen.phaseSinceMs, server: member.status, copying: member.copying,
+    detail: member.detail, retiring: member.retiring, doomed: member.doomed,
     everJoined: seen.everJoined, admitted: seen.everJoined || gate.admitted(member.id), jobs, oldestJobStartMs: starts.length > 0 ? Math.min(...starts) : undefined,
     idleSinceMs: seen.idleSinceMs, drainReason: machine?.drainReason, fenced: seen.fenced, absentLooks: seen.absentLooks,
     member, machine, machineName: seen.machine,

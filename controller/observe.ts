@@ -1,4 +1,4 @@
-import { evaluateAlarm, remember, type AlarmVerdict } from "../components/policy/alarms";
+import { cloudVerdict, evaluateAlarm, remember, type AlarmVerdict } from "../components/policy/alarms";
 import type { ControllerConfig } from "../components/config/controller-config";
 import { matchKey, packDemand, type Demand, type Room } from "../components/policy/demand";
 import { slotMemoryMiB } from "../components/policy/sizes";
@@ -28,28 +28,34 @@ export function picture(memory: Memory, look: Look, config: ControllerConfig, ov
     memory.joinFailures = forgive(memory, workers);
   }
   sample(memory, look, workers, config, nowMs);
-  const { cpuHigh, cpuLow } = config.alarms;
-  const alarms = {
-    high: evaluateAlarm("high", cpuHigh, memory.samples, nowMs, memory.highActedMs),
-    low: evaluateAlarm("low", cpuLow, memory.samples, nowMs, memory.lowActedMs),
-  };
+  const { cpuHigh } = config.alarms;
+  const alarms = { high: verdict("high", memory, look, config, nowMs), low: verdict("low", memory, look, config, nowMs) };
   const waiting = queue.known ? queue.value.jobs.filter((j) => j.state === "waiting") : [];
   const demand = queue.known && pool.known ? packDemand({
     waiting, worker: workerRoom(memory, config), refused: new Set(memory.refused.keys()),
-    free: workers.flatMap((w) => (w.machine !== undefined && (w.phase === "idle" || w.phase === "busy") ? [room(w.machine)] : [])),
-    booting: workers.filter((w) => w.phase === "booting" || w.phase === "joining").length,
+    free: workers.flatMap((w) => (w.machine !== undefined && w.retiring === undefined && (w.phase === "idle" || w.phase === "busy") ? [room(w.machine)] : [])),
+    booting: workers.filter((w) => (w.phase === "booting" || w.phase === "joining") && w.retiring === undefined && w.server !== "failed" && w.server !== "gone").length,
   }) : NO_DEMAND;
   const queued = waiting.filter((j) => !memory.refused.has(matchKey(j))).map((j) => j.queuedAtMs);
   const broken = memory.joinFailures >= AFTER_THREE;
   const input: DecisionInput = {
     nowMs, workers, demand, alarms: { ...alarms, highPeriodSeconds: cpuHigh.periodSeconds * cpuHigh.evaluationPeriods },
     poolUnknown: pool.known ? undefined : pool.reason, queueUnknown: queue.known ? undefined : queue.reason,
-    poolClosing: pool.known ? pool.value.closing : undefined,
+    poolClosing: pool.known ? pool.value.closing : undefined, poolBusy: pool.known ? pool.value.busy : undefined,
     oldestWaitingMs: queued.length > 0 ? queued.reduce((a, b) => Math.min(a, b)) : undefined,
     limits: config.workers, override, scaling: config.scaling, lastResizeMs: memory.lastResizeMs,
     createGate: memory.createGate === undefined ? undefined : { ...memory.createGate, atMost: broken ? 1 : undefined },
   };
   return { atMs: nowMs, look, workers, demand, alarms, input };
+}
+
+/** The cloud's own word where it evaluates the alarm; else ours, from what the workers tell. */
+function verdict(side: "high" | "low", memory: Memory, { alarms }: Look, config: ControllerConfig, nowMs: number): AlarmVerdict {
+  const rule = side === "high" ? config.alarms.cpuHigh : config.alarms.cpuLow;
+  const actedMs = side === "high" ? memory.highActedMs : memory.lowActedMs;
+  if (alarms?.known === false) return cloudVerdict(rule, alarms, nowMs, actedMs);
+  const state = alarms?.value[side];
+  return state === undefined ? evaluateAlarm(side, rule, memory.samples, nowMs, actedMs) : cloudVerdict(rule, { known: true, value: state }, nowMs, actedMs);
 }
 
 /** A worker that joined after the last failures shows that joining works again. */

@@ -1,3 +1,4 @@
+import type { CloudAlarmState } from "../components/policy/alarms";
 import type { JobCounts, QueueJob } from "../components/policy/demand";
 
 /**
@@ -8,7 +9,8 @@ export type Observed<T> = { readonly known: true; readonly value: T } | { readon
 export const known = <T>(value: T): Observed<T> => ({ known: true, value });
 export const unknown = (reason: string): Observed<never> => ({ known: false, reason });
 
-export type MemberStatus = "stopped" | "starting" | "running" | "stopping" | "unknown";
+/** `failed`: the cloud has given it up; `gone`: the group still counts a server that no longer exists. */
+export type MemberStatus = "stopped" | "starting" | "running" | "stopping" | "failed" | "gone" | "unknown";
 
 /** A server of the group, as the cloud shows it. */
 export interface Member {
@@ -20,10 +22,21 @@ export interface Member {
   /** Its disks are still being copied: it cannot be started yet. */
   readonly copying: boolean;
   readonly macs: readonly string[];
+  /** Why it shall go when its jobs are done, such as that it was made from a former definition of the group. */
+  readonly retiring?: string;
+  /** The group would take it away at its next change: not to be counted on until that is mended. */
+  readonly doomed?: boolean;
+  /** What the cloud says of a status that is no good. */
+  readonly detail?: string;
 }
 
 export interface PoolView {
+  /** What has been ordered and is not listed yet is among them, as `starting`. */
   readonly members: readonly Member[];
+  /** The cloud is changing the group and takes no further order yet. Says what it does. */
+  readonly busy?: string;
+  /** The cloud could not make what it had accepted; `key` is the same as long as it is the same failure. */
+  readonly failure?: { readonly key: string; readonly why: string };
   /** The group is being deleted or its template is gone: nothing may be created. Says why. */
   readonly closing?: string;
 }
@@ -31,6 +44,8 @@ export interface PoolView {
 export interface GrowResult {
   /** Servers that certainly exist now. */
   readonly created: readonly { readonly id: string; readonly name: string }[];
+  /** So many are ordered and will show as members; who they are is not known yet. */
+  readonly accepted?: number;
   /** Why fewer were made than asked for. */
   readonly failure?: string;
   /** The failed call may have had its effect: look at the cloud again before repeating. */
@@ -51,9 +66,19 @@ export interface Pool {
   start(id: string): Promise<boolean>;
   /** Takes the next step of stopping and deleting a server with its disks, and says which. Verifies "gone" for both. */
   remove(id: string): Promise<RemovalStep>;
+  /** Keeps the group in order between decisions: puts back what would hurt, mends what has failed. Answers what it did, a line each. */
+  tend?(): Promise<readonly string[]>;
   /** The last lines of the server's console, where the cloud offers them. */
   consoleTail?(id: string): Promise<string | undefined>;
 }
+
+/** Where the cloud evaluates the group's CPU alarms: their states as it tells them. */
+export interface CloudAlarms {
+  observe(): Promise<Observed<CloudAlarmStates>>;
+}
+
+/** A side that the cloud does not watch is missing: the controller judges it. */
+export type CloudAlarmStates = { readonly [side in "high" | "low"]?: CloudAlarmState };
 
 /** A worker's startd as the collector knows it. */
 export interface Machine {

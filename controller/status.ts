@@ -26,6 +26,7 @@ export interface GridStatus {
   /** Missing while HTCondor does not answer. */
   readonly queue?: QueueStatus;
   readonly alarms: readonly AlarmStatus[];
+  readonly credential?: CredentialStatus;
   /** Creating is held back until then, because workers did not join or the cloud refused. */
   readonly createBlocked?: { readonly until: string; readonly why: string };
   /** The newest entries of the journal, oldest first. `what` is "hold" where nothing is done. */
@@ -96,6 +97,16 @@ export interface AlarmStatus {
   readonly averagePercent?: number;
   readonly thresholdPercent: number;
   readonly why: string;
+  /** Who judges: the cloud's own alarm, or the controller from what the workers tell. */
+  readonly by: "cloud" | "controller";
+}
+
+/** What the controller logs in to the cloud with. */
+export interface CredentialStatus {
+  /** Missing where it does not expire. */
+  readonly expiresAt?: string;
+  /** What to do, and until when. */
+  readonly warning?: string;
 }
 
 export interface DecisionStatus {

@@ -14,6 +14,32 @@ export interface AlarmVerdict {
   /** The alarm asks for one worker more (high) or less (low), now. */
   readonly wants: boolean;
   readonly why: string;
+  /** Who judged. @default the controller */
+  readonly by?: "cloud";
+}
+
+/** An alarm that the cloud evaluates, as it tells its state. */
+export interface CloudAlarmState {
+  readonly state: AlarmVerdict["state"];
+  readonly reason: string;
+  /** The cloud changes the group by itself. */
+  readonly actsItself: boolean;
+}
+
+/**
+ * The cloud's own verdict. What it acts upon by itself is none of our business; where it only says so we act, and then keep quiet for the
+ * rule's cooldown. No answer is no verdict.
+ */
+export function cloudVerdict(rule: AlarmRule, seen: { readonly known: true; readonly value: CloudAlarmState } | { readonly known: false; readonly reason: string }, nowMs: number, lastActedMs?: number): AlarmVerdict {
+  if (!rule.enabled) return { state: "ok", wants: false, why: "switched off" };
+  if (!seen.known) return { state: "insufficient data", wants: false, why: `the cloud does not tell its alarm's state (${seen.reason})`, by: "cloud" };
+  const { state, reason, actsItself } = seen.value;
+  const said = `the cloud's alarm says ${state}${reason === "" ? "" : ` (${reason})`}`;
+  if (state !== "alarm") return { state, wants: false, why: said, by: "cloud" };
+  if (actsItself) return { state, wants: false, why: `${said}; the cloud acts upon it by itself`, by: "cloud" };
+  const quietUntil = lastActedMs === undefined ? 0 : lastActedMs + rule.cooldownSeconds * 1000;
+  if (nowMs < quietUntil) return { state, wants: false, why: `${said}; cooling down for ${Math.ceil((quietUntil - nowMs) / 1000)} s`, by: "cloud" };
+  return { state, wants: true, why: said, by: "cloud" };
 }
 
 /**

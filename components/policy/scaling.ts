@@ -21,7 +21,13 @@ export interface WorkerView {
   readonly name: string;
   readonly phase: Phase;
   readonly phaseSinceMs: number;
-  readonly server: "stopped" | "starting" | "running" | "stopping" | "unknown";
+  readonly server: "stopped" | "starting" | "running" | "stopping" | "failed" | "gone" | "unknown";
+  /** What the cloud says of a server that is no good. */
+  readonly detail?: string;
+  /** Why it shall go when its jobs are done. */
+  readonly retiring?: string;
+  /** The cloud's group would take it away at its next change: it is not taken back into service until that is mended. */
+  readonly doomed?: boolean;
   /** Its disks are still being copied: it cannot be started yet. */
   readonly copying: boolean;
   /** Whether it has been in the pool while this controller watched. */
@@ -56,6 +62,8 @@ export interface DecisionInput {
   readonly queueUnknown?: string;
   /** Nothing may be created: the group is being deleted. */
   readonly poolClosing?: string;
+  /** The cloud takes no order for the group at the moment. */
+  readonly poolBusy?: string;
   readonly workers: readonly WorkerView[];
   readonly demand: Demand;
   /** When the longest waiting placeable job entered the queue. */
@@ -82,6 +90,7 @@ export type Decision =
 
 export const REASON_SCALE_IN = "elastigrid:scale-in";
 export const REASON_OPERATOR = "elastigrid:drain";
+export const REASON_RETIRING = "elastigrid:retiring";
 const isOurs = (reason: string | undefined): boolean => reason?.startsWith("elastigrid:") ?? false;
 /** Copying a large disk may take this long on a real cloud; longer means stuck. */
 const BOOT_LIMIT_SECONDS = 1_800;
@@ -115,25 +124,27 @@ export function decide(i: DecisionInput): readonly Decision[] {
 
   const removals = finish(i, limits, paused);
   const going = new Set(removals.flatMap((d) => (d.do === "remove" ? [d.id] : [])));
-  const serving = i.workers.filter((w) => keepsPlace(i, w) && !going.has(w.id));
+  const serving = i.workers.filter((w) => keepsPlace(i, w) && !going.has(w.id) && w.retiring === undefined);
   const drains = operatorDrains(i, going);
   const leaving = new Set(drains.flatMap((d) => ("id" in d ? [d.id] : [])));
   const staying = serving.filter((w) => !leaving.has(w.id) && !isDrainRequested(i, w));
   if (paused) return orHold([...removals, ...drains], "paused by the operator: the size is left as it is");
 
+  const retired = retire(i, new Set([...going, ...leaving]));
   const starts = staying.filter((w) => w.server === "stopped" && !w.copying).map((w): Decision => ({ do: "start", id: w.id, why: "it was made but does not run yet" }));
   const sizing = resize(i, limits, staying);
   const chosen = new Set(sizing.flatMap((d) => ("id" in d && d.do !== "cancelDrain" ? [d.id] : [])));
   const rescued = new Set(sizing.flatMap((d) => (d.do === "cancelDrain" ? [d.id] : [])));
   return [
-    ...removals.filter((d) => !("id" in d && rescued.has(d.id))), ...drains,
+    ...removals.filter((d) => !("id" in d && rescued.has(d.id))), ...drains, ...retired,
     ...starts.filter((d) => !("id" in d && chosen.has(d.id))), ...sizing,
   ];
 }
 
 const hold = (why: string): Decision => ({ do: "hold", why });
 const orHold = (d: readonly Decision[], why: string): readonly Decision[] => [...d, hold(why)];
-const isServing = (w: WorkerView): boolean => w.phase === "booting" || w.phase === "joining" || w.phase === "idle" || w.phase === "busy";
+const isComing = (w: WorkerView): boolean => (w.phase === "booting" || w.phase === "joining") && w.server !== "failed";
+const isServing = (w: WorkerView): boolean => w.server !== "gone" && (isComing(w) || w.phase === "idle" || w.phase === "busy");
 /** One missing answer does not make a worker gone: it keeps its place for a while, so that no substitute is made at once. */
 const keepsPlace = (i: DecisionInput, w: WorkerView): boolean => isServing(w) || (w.phase === "lost" && secondsSince(i, w.phaseSinceMs) < LOST_GRACE_SECONDS);
 const isDrainRequested = (i: DecisionInput, w: WorkerView): boolean => i.override.drains.some((d) => d.worker === w.id);
@@ -162,6 +173,8 @@ function finish(i: DecisionInput, limits: Limits, paused: boolean): Decision[] {
     else if (w.phase === "drained" && w.jobs === 0 && isOurs(w.drainReason)) remove(w, "drained", "drained: nothing runs there and nothing can start");
     else if (w.phase === "lost" && w.fenced && w.jobs === 0) remove(w, "gone-after-fence", "it was closed to new work and its daemon has gone");
     else if (paused) continue;
+    else if (w.server === "gone") remove(w, "stopped", "its server no longer exists");
+    else if (w.server === "failed" && (w.phase === "booting" || w.phase === "joining") && w.jobs === 0) remove(w, "stopped", `the cloud could not run it${w.detail === undefined ? "" : `: ${w.detail}`}`);
     else if (w.server === "stopped" && w.everJoined && w.phase === "lost") remove(w, "stopped", "it was in the pool, and has been switched off or has crashed");
     else if (w.server === "stopped" && w.phase === "booting" && !w.copying && capacity > needed) {
       remove(w, "stopped", "it does not run and is not needed");
@@ -188,6 +201,16 @@ function operatorDrains(i: DecisionInput, going: ReadonlySet<string>): Decision[
     else if ((w.phase === "booting" || w.phase === "joining") && !w.admitted) out.push({ do: "remove", id: w.id, basis: "not-admitted", why: "the operator wants it gone, and it has not joined" });
   }
   return out;
+}
+
+/** Workers of a former definition take no new job, and go when their jobs have ended; what they leave is made anew. */
+function retire(i: DecisionInput, spoken: ReadonlySet<string>): Decision[] {
+  return i.workers.flatMap((w): Decision[] => {
+    if (w.retiring === undefined || spoken.has(w.id)) return [];
+    if (w.phase === "idle" || w.phase === "busy") return [{ do: "fence", id: w.id, kind: "drain", reason: REASON_RETIRING, why: w.retiring }];
+    if ((w.phase === "booting" || w.phase === "joining") && !w.admitted) return [{ do: "remove", id: w.id, basis: "not-admitted", why: w.retiring }];
+    return [];
+  });
 }
 
 function resize(i: DecisionInput, limits: Limits, staying: readonly WorkerView[]): readonly Decision[] {
@@ -217,7 +240,7 @@ function resize(i: DecisionInput, limits: Limits, staying: readonly WorkerView[]
 /** Takes workers back that were only closed because they were not needed, before it makes new ones. */
 function increase(i: DecisionInput, limits: Limits, wanted: number, why: string, byAlarm = false): readonly Decision[] {
   const rescue = i.workers
-    .filter((w) => (w.phase === "draining" || w.phase === "drained") && w.drainReason === REASON_SCALE_IN && !isDrainRequested(i, w))
+    .filter((w) => (w.phase === "draining" || w.phase === "drained") && w.drainReason === REASON_SCALE_IN && !isDrainRequested(i, w) && w.retiring === undefined && w.doomed !== true)
     .slice(0, wanted)
     .map((w): Decision => ({ do: "cancelDrain", id: w.id, why: `needed again: ${why}` }));
   const more = wanted - rescue.length;
@@ -230,6 +253,7 @@ function increase(i: DecisionInput, limits: Limits, wanted: number, why: string,
 function grow(i: DecisionInput, wanted: number, room: number, why: string, byAlarm = false): readonly Decision[] {
   if (i.poolClosing !== undefined) return [hold(`nothing is created: ${i.poolClosing}`)];
   if (i.createGate !== undefined && i.nowMs < i.createGate.untilMs) return [hold(`${why}; nothing is created for ${Math.ceil((i.createGate.untilMs - i.nowMs) / 1000)} s: ${i.createGate.why}`)];
+  if (i.poolBusy !== undefined) return [hold(`${why}; ordered as soon as the cloud takes orders for the group again: ${i.poolBusy}`)];
   const n = Math.min(wanted, room, i.scaling.growStep, i.createGate?.atMost ?? Number.POSITIVE_INFINITY);
   return n > 0 ? [{ do: "grow", count: n, why, byAlarm: byAlarm || undefined }] : [];
 }
