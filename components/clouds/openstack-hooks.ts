@@ -11,8 +11,12 @@ const PAUSE_MS = 1_000, MOST_PAUSE_MS = 15_000;
 
 export type Verdict = "repeat" | "give up";
 
-/** Texts of gophercloud, which the engine's plugin is made of, and of the services, for what may work a moment later. */
-const PASSING = /\b50[0234]\b|\b429\b|internal server error|service unavailable|bad gateway|gateway time-?out|temporarily|too many requests|connection (reset|refused|aborted)|\beof\b|broken pipe|i\/o timeout|tls handshake timeout|no such host|timed? ?out (waiting|while)|remote end closed/i;
+/**
+ * Texts of gophercloud, which the engine's plugin is made of, and of the services, for what may work a moment later. For 500, 503, 408 and
+ * 429 gophercloud has sentences of its own; for others it says "but got 502 instead".
+ */
+const PASSING =
+  /\b50[0234]\b|\b429\b|internal server error|unable to handle the request|temporary condition|service unavailable|server timed out waiting|too many requests|bad gateway|gateway time-?out|temporarily|connection (reset|refused|aborted)|\bEOF\b|broken pipe|i\/o timeout|tls handshake timeout|timed? ?out (waiting|while)|remote end closed|could not find role assignment/i;
 /** What a first try whose answer was lost leaves behind. */
 const LEFTOVER = /already exists|already has a port|already allocated|in use|duplicate|conflict|\b409\b/i;
 /** The cloud is full: nova gives it as an error 500. */
