@@ -60,7 +60,7 @@ export function declareGroup(name: string, spec: GroupSpec, opts: ChildOptions):
       name: stackName,
       disableRollback: true,
       timeout: 30,
-      templateOpts: { Bin: workerGroupTemplate({ config, alarms: facts.alarms, controlled }) },
+      templateOpts: { Bin: workerGroupTemplate({ config, alarms: facts.alarms, controlled, vcpus: facts.flavors.workers.vcpus }) },
       // Without one the plugin sends a listing of its working directory.
       environmentOpts: { Bin: "{}" },
       parameters,

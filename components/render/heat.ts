@@ -16,7 +16,16 @@ export interface GroupTemplateSpec {
   readonly alarms: boolean;
   /** There is a controller: it alone takes workers away (see `workerGroupTemplate`). */
   readonly controlled: boolean;
+  /** Of the workers' flavor, which may be larger than what is configured. */
+  readonly vcpus: number;
 }
+
+/**
+ * Gnocchi averages the members' counters first and takes the difference of two measures then. So whenever a member comes or goes, one
+ * measure is far off: a new one's counter begins at nothing, and the group seems to have used less than no CPU. One such measure
+ * must not decide.
+ */
+const LEAST_MEASURES = 2;
 
 /**
  * The worker group as a Heat template, in YAML.
@@ -52,8 +61,8 @@ export function workerGroupTemplate(spec: GroupTemplateSpec): string {
       },
       up: policy(1, cpuHigh),
       down: policy(controlled ? 0 : -1, cpuLow),
-      ...(high ? { high: alarm(config, "gt", cpuHigh, "up") } : {}),
-      ...(low ? { low: alarm(config, "lt", cpuLow, controlled ? undefined : "down") } : {}),
+      ...(high ? { high: alarm(spec, "gt", cpuHigh, "up") } : {}),
+      ...(low ? { low: alarm(spec, "lt", cpuLow, controlled ? undefined : "down") } : {}),
     },
     // All texts: one output of another type would hide all of them from the engine.
     outputs: {
@@ -95,7 +104,7 @@ const policy = (by: number, rule: AlarmRule): object => ({
  * Average CPU of all members. Ceilometer's `cpu` counts nanoseconds: its rate at a granularity that equals the polling interval is
  * what one interval used, so all vcpus busy for all of it are vcpus × granularity × 10⁹.
  */
-function alarm(config: GridConfig, comparison: "gt" | "lt", rule: AlarmRule, action: "up" | "down" | undefined): object {
+function alarm({ config, vcpus }: GroupTemplateSpec, comparison: "gt" | "lt", rule: AlarmRule, action: "up" | "down" | undefined): object {
   const { metric, aggregationMethod, granularitySeconds, resourceType } = config.openstack.alarms;
   return {
     type: "OS::Aodh::GnocchiAggregationByResourcesAlarm",
@@ -104,8 +113,8 @@ function alarm(config: GridConfig, comparison: "gt" | "lt", rule: AlarmRule, act
       metric,
       aggregation_method: aggregationMethod,
       granularity: granularitySeconds,
-      evaluation_periods: Math.max(1, Math.ceil((rule.periodSeconds * rule.evaluationPeriods) / granularitySeconds)),
-      threshold: (rule.thresholdPercent / 100) * config.workers.vcpus * granularitySeconds * 1e9,
+      evaluation_periods: Math.max(LEAST_MEASURES, Math.ceil((rule.periodSeconds * rule.evaluationPeriods) / granularitySeconds)),
+      threshold: (rule.thresholdPercent / 100) * vcpus * granularitySeconds * 1e9,
       comparison_operator: comparison,
       resource_type: resourceType,
       query: { str_replace: { template: '{"=": {"server_group": "stack_id"}}', params: { stack_id: { get_param: "OS::stack_id" } } } },

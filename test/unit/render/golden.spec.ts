@@ -42,9 +42,9 @@ const files: Record<string, string> = {
   "openstack/master.user-data.yaml": masterUserData(config, oneCard),
   "openstack/master.nft": masterNftables(config, oneCard),
   "openstack/dnsmasq.conf": dnsmasqConfig(config, oneCard),
-  "openstack/heat-native.yaml": workerGroupTemplate({ config, alarms: true, controlled: false }),
-  "openstack/heat-controlled.yaml": workerGroupTemplate({ config, alarms: true, controlled: true }),
-  "openstack/heat-without-alarms.yaml": workerGroupTemplate({ config, alarms: false, controlled: true }),
+  "openstack/heat-native.yaml": workerGroupTemplate({ config, alarms: true, controlled: false, vcpus: 4 }),
+  "openstack/heat-controlled.yaml": workerGroupTemplate({ config, alarms: true, controlled: true, vcpus: 4 }),
+  "openstack/heat-without-alarms.yaml": workerGroupTemplate({ config, alarms: false, controlled: true, vcpus: 4 }),
   "push.sh": pushFilesScript([{ path: "/etc/example", text: "one\n" }]),
 };
 
