@@ -16,7 +16,7 @@ export type Verdict = "repeat" | "give up";
  * 429 gophercloud has sentences of its own; for others it says "but got 502 instead".
  */
 const PASSING =
-  /\b50[0234]\b|\b429\b|internal server error|unable to handle the request|temporary condition|service unavailable|server timed out waiting|too many requests|bad gateway|gateway time-?out|temporarily|connection (reset|refused|aborted)|\bEOF\b|broken pipe|i\/o timeout|tls handshake timeout|timed? ?out (waiting|while)|remote end closed|could not find role assignment/i;
+  /\b50[0234]\b|\b429\b|internal server error|unable to handle the request|temporary condition|service unavailable|server timed out waiting|too many requests|bad gateway|gateway time-?out|temporarily|connection (reset|refused|aborted)|\bEOF\b|broken pipe|i\/o timeout|tls handshake timeout|timed? ?out (waiting|while)|remote end closed|nil state during create|could not find role assignment/i;
 /** What a first try whose answer was lost leaves behind. */
 const LEFTOVER = /already exists|already has a port|already allocated|in use|duplicate|conflict|\b409\b/i;
 /** The cloud is full: nova gives it as an error 500. */

@@ -22,6 +22,7 @@ describe("a failed operation on OpenStack", () => {
     ["Error creating openstack_orchestration_stack_v1: The Stack (grid) already exists.", true, "repeat"],
     ["Error creating openstack_orchestration_stack_v1: The Stack (grid) already exists.", false, "give up"],
     ["Security group rule already exists. Rule id is 7.", true, "repeat"],
+    ["expected non-nil error with nil state during Create of urn:pulumi:s::p::openstack:networking/port:Port::x", false, "repeat"],
     ["Error creating: You are not authorized to perform the requested action (403 Forbidden)", false, "give up"],
   ];
   for (const [error, removed, verdict] of table) it(`${verdict === "repeat" ? "is repeated" : "is told"}: ${error.replace(/\s+/g, " ").slice(0, 90)}${removed ? " (its leftover removed)" : ""}`, () => expect(judge(error, 0, removed)).to.equal(verdict));
