@@ -1,4 +1,4 @@
-import { limits, deletedByHand, newMaster, newWorkers, stoppedByHand } from "./changes";
+import { limits, deletedByHand, newMaster, newSize, newWorkers, stoppedByHand } from "./changes";
 import type { ConformanceCloud } from "./cloud";
 import { farewell, twoGrids } from "./farewell";
 import { again, firstUp } from "./first-up";
@@ -11,7 +11,7 @@ import { blind, growing, shrinking, upBeside } from "./workers";
  * and a chapter builds on those before it.
  */
 export const chapters: readonly Chapter[] = [
-  beforeAnything, firstUp, again, growing, upBeside, shrinking, blind, limits, newWorkers, newMaster, stoppedByHand, deletedByHand, twoGrids, farewell,
+  beforeAnything, firstUp, again, growing, upBeside, shrinking, blind, limits, newWorkers, newSize, newMaster, stoppedByHand, deletedByHand, twoGrids, farewell,
 ];
 
 /** Declares the suite for one cloud. `open` answers why it cannot be run here, as text. */

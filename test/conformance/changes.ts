@@ -35,23 +35,44 @@ export const limits: Chapter = {
 };
 
 export const newWorkers: Chapter = {
-  title: "another size and other keys for workers while some run",
+  title: "other user data for workers while some run",
   happens: async (s) => {
     await remember(s);
-    await s.up({ ...s.grid, workers: { ...baseGrid.workers, max: 5, memory: "1 GiB" }, ssh: { authorizedKeys: [key] } });
+    await s.up({ ...s.grid, ssh: { authorizedKeys: [key] } });
   },
   behaviours: [
-    { says: "leave those that run as they are", check: workersAsBefore },
-    { says: "make no new master of it, which would lose the queue", check: async (s) => expect((await s.master()).id).to.equal(s.recall<SeenServer>("master before").id) },
-    { says: "leave the master running", check: async (s) => expect((await s.master()).running).to.equal(true) },
-    { says: "leave nothing to do", check: nothingLeftToDo },
-    { says: "hold for the next worker", check: async (s) => {
+    { says: "leaves those that run as they are", check: workersAsBefore },
+    { says: "makes no new master of it, which would lose the queue", check: async (s) => expect((await s.master()).id).to.equal(s.recall<SeenServer>("master before").id) },
+    { says: "leaves the master running", check: async (s) => expect((await s.master()).running).to.equal(true) },
+    { says: "leaves nothing to do", check: nothingLeftToDo },
+    { says: "holds for the next worker", check: async (s) => {
+      const before = ids(await s.members());
+      await s.grow(1);
+      const fresh = (await s.workers()).filter((w) => !before.includes(w.id));
+      expect(await Promise.all(fresh.map(async (w) => (await s.cloud.userData(w.id)).includes("operator@example.org")))).to.deep.equal([true]);
+    } },
+    { says: "leaves the others as they are even then", check: async (s) => expect(await s.workers()).to.include.deep.members(s.recall<SeenServer[]>("workers before")) },
+  ],
+};
+
+const undrained = { openstack: "without a controller (bootstrap none) nobody could drain the workers of the old size, and their group is replaced; with one, pool.spec.ts shows that they drain" };
+
+export const newSize: Chapter = {
+  title: "another size for workers while some run",
+  happens: async (s) => {
+    await remember(s);
+    await s.up({ ...s.grid, workers: { ...baseGrid.workers, max: 6, memory: "1 GiB" } });
+  },
+  behaviours: [
+    { says: "leaves those that run as they are", notOn: undrained, check: workersAsBefore },
+    { says: "touches no master", check: masterAsBefore },
+    { says: "leaves nothing to do", check: nothingLeftToDo },
+    { says: "holds for the next worker", check: async (s) => {
       const before = ids(await s.members());
       await s.grow(1);
       const fresh = (await s.workers()).filter((w) => !before.includes(w.id));
       expect(fresh.map((w) => w.memoryMiB >= 1024)).to.deep.equal([true]);
     } },
-    { says: "and leave the others as they are even then", check: async (s) => expect(await s.workers()).to.include.deep.members(s.recall<SeenServer[]>("workers before")) },
   ],
 };
 

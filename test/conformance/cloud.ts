@@ -22,6 +22,11 @@ export interface Thing {
   readonly marks?: string;
 }
 
+export interface GroupLimits {
+  readonly min: number;
+  readonly max: number;
+}
+
 /** A pool whose API does not answer, or whose credential is refused. */
 export type PoolFault = "away" | "refused";
 
@@ -48,7 +53,7 @@ export interface ConformanceCloud {
   /** What a server was given for its first boot. */
   userData(serverId: string): Promise<string>;
   /** The controller's own adapter, on the target that the program made for it. */
-  pool(target: Readonly<Record<string, unknown>>, fault?: PoolFault): Promise<Pool>;
+  pool(target: Readonly<Record<string, unknown>>, limits: GroupLimits, fault?: PoolFault): Pool;
   readonly byHand: {
     /** A server that has nothing to do with any grid. */
     addServer(name: string): Promise<string>;

@@ -69,7 +69,7 @@ export async function localConformance(): Promise<ConformanceCloud> {
       const text = meta[USER_DATA_KEY] ?? "";
       return (meta["base64_fields"] ?? "").split(",").includes(USER_DATA_KEY) ? Buffer.from(text, "base64").toString() : text;
     },
-    async pool(target, fault) {
+    pool(target, _limits, fault) {
       const client = makeClient({
         endpoint: fault === "away" ? unused : String(target["endpoint"]), username, password: fault === "refused" ? wrong : cloud.password,
         ...(fault === undefined ? {} : { retry: { attempts: 2, baseMs: 1, capMs: 1 } }),

@@ -1,7 +1,7 @@
 import { isEmptyChange, type ChangeSummary } from "../../demo/pulumi";
 import type { Member, Pool } from "../../controller/ports";
 import { openTestStack, type TestStack } from "../support/stack";
-import type { CloudName, ConformanceCloud, SeenServer, Thing } from "./cloud";
+import type { CloudName, ConformanceCloud, GroupLimits, PoolFault, SeenServer, Thing } from "./cloud";
 
 /** The same on every cloud: sizes, names and image are the cloud's own words nowhere. */
 export const baseGrid = {
@@ -45,6 +45,7 @@ export class Story {
 
   async up(change: GridText = this.grid): Promise<ChangeSummary> {
     this.grid = change;
+    this.noted.delete("pool"); // a change reaches the controller, which begins anew
     await this.test.configure(change);
     return (await this.test.stack.up((line) => this.printed.push(line))).changes;
   }
@@ -80,8 +81,14 @@ export class Story {
     return target as Record<string, unknown>;
   }
 
+  /** As long as nothing is deployed the same one, as the controller keeps its own. */
   async pool(): Promise<Pool> {
-    return this.once("pool", async () => this.cloud.pool(await this.controllerTarget()));
+    return this.once("pool", () => this.newPool());
+  }
+
+  async newPool(fault?: PoolFault): Promise<Pool> {
+    const { min, max } = this.grid["workers"] as GroupLimits;
+    return this.cloud.pool(await this.controllerTarget(), { min, max }, fault);
   }
 
   async members(): Promise<readonly Member[]> {

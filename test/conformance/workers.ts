@@ -1,15 +1,13 @@
 import { expect } from "chai";
 import { randomUUID } from "node:crypto";
-import type { Member, Pool } from "../../controller/ports";
+import type { Member } from "../../controller/ports";
+import type { PoolFault } from "./cloud";
 import type { Chapter, Story } from "./story";
 
 const ids = (members: readonly { readonly id: string }[]): string[] => members.map((m) => m.id).sort();
 
-/** A pool that must not get through to its cloud. */
-const faulty = async (s: Story, fault: "away" | "refused"): Promise<Pool> => s.cloud.pool(await s.controllerTarget(), fault);
-
-const saysUnknown = async (s: Story, fault: "away" | "refused"): Promise<void> => {
-  const seen = await (await faulty(s, fault)).observe();
+const saysUnknown = async (s: Story, fault: PoolFault): Promise<void> => {
+  const seen = await (await s.newPool(fault)).observe();
   expect(seen.known).to.equal(false);
   if (!seen.known) for (const secret of s.cloud.secrets) expect(seen.reason.includes(secret)).to.equal(false);
 };
@@ -134,17 +132,17 @@ export const blind: Chapter = {
     { says: "knows that it does not know while the cloud does not answer", check: (s) => saysUnknown(s, "away") },
     { says: "knows that it does not know while its login is refused", check: (s) => saysUnknown(s, "refused") },
     { says: "is told of a growth that failed", check: async (s) => {
-      const made = await (await faulty(s, "away")).grow(["conform-worker-never"]);
+      const made = await (await s.newPool("away")).grow(["conform-worker-never"]);
       expect(made.created).to.deep.equal([]);
       expect(made.failure).to.be.a("string").and.not.equal("");
     } },
     { says: "is never told that a server is gone", check: async (s) => {
       const [member] = await s.members();
-      const pool = await faulty(s, "away");
+      const pool = await s.newPool("away");
       const step = await pool.remove(member?.id ?? "").catch(() => "failed");
       expect(step).to.not.equal("gone");
     } },
-    { says: "waits longer after a refused login", check: async (s) => expect((await (await faulty(s, "refused")).grow(["conform-worker-never"])).wait).to.equal(true) },
+    { says: "waits longer after a refused login", check: async (s) => expect((await (await s.newPool("refused")).grow(["conform-worker-never"])).wait).to.equal(true) },
     { says: "has changed nothing", check: async (s) => expect(await s.members()).to.have.length(3) },
   ],
 };

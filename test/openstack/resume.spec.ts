@@ -111,9 +111,9 @@ describe("the engine killed while it makes a grid on OpenStack", function () {
       this.skip();
     }
     say(`seed ${seed}`);
-    trial = await Trial.open("killed", "none");
   });
-  after(async () => void (await trial?.close()));
+  beforeEach(async () => void (trial = await Trial.open("killed", "none")));
+  afterEach(async () => void (await trial?.close()));
 
   for (let i = 1; i <= (long ? 10 : 2); i += 1) {
     const alone = i % 2 === 1;
