@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { OpenstackTarget } from "../config/controller-config";
 import type { GridConfig } from "../config/grid-config";
 import type { Openstack } from "../openstack/api";
+import { accessRules } from "../openstack/access-rules";
 import { Sweep } from "../openstack/sweep";
 import { digest } from "../policy/identity";
 import { heatOutputs, workerGroupTemplate, type HeatParameter } from "../render/heat";
@@ -115,6 +116,7 @@ export function credentialTerm(nowMs: number, credential: { readonly expiresInDa
 export interface CredentialSpec {
   readonly config: GridConfig;
   readonly gridUid: pulumi.Input<string>;
+  readonly facts: OpenstackFacts;
   /** Of the user who deploys. */
   readonly roles: readonly string[];
   readonly nowMs: number;
@@ -129,16 +131,23 @@ export function controllerRoles(roles: readonly string[]): string[] {
   return [...(few.length > 0 ? few : roles)].sort();
 }
 
-/** What the controller logs in with: of this project, for the calls that it makes, for a limited time. */
+/**
+ * What the controller logs in with: of this project, for the calls that it makes (see `accessRules`), for a limited time. Nothing of it
+ * can be changed in place: its name holds a digest, so that the new one can stand beside the old one until the master has it.
+ */
 export function declareCredential(name: string, spec: CredentialSpec, opts: ChildOptions): identity.ApplicationCredential {
-  const { config, gridUid } = spec;
+  const { config, facts } = spec;
   const term = credentialTerm(spec.nowMs, config.openstack.credential);
+  const roles = controllerRoles(spec.roles);
+  const rules = pulumi.output(spec.gridUid).apply((uid) => accessRules({ projectId: facts.projectId, stackPrefix: stackPrefix(config, uid), alarms: facts.alarms }).map((r) => ({ ...r })));
+  const limited = config.openstack.credential.accessRules;
   return new identity.ApplicationCredential(
     `${name}-credential`,
     {
-      name: pulumi.interpolate`${config.name}-controller-${gridUid}-${term.number}`,
+      name: pulumi.all([spec.gridUid, rules]).apply(([uid, all]) => `${config.name}-controller-${uid}-${digest({ roles, expiresAt: term.expiresAt, rules: limited ? all : [] })}`),
       description: `controller of the elastigrid grid ${config.name}`,
-      roles: controllerRoles(spec.roles),
+      roles,
+      ...(limited ? { accessRules: rules } : {}),
       unrestricted: false,
       expiresAt: term.expiresAt,
     },

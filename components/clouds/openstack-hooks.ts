@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { isCloudError } from "../errors";
 import type { Openstack } from "../openstack/api";
 import { explainFailure } from "../openstack/explain";
-import { removeLost, type LostKind } from "../openstack/lost";
+import { listMarks, markIn, removeLost, type LostKind } from "../openstack/lost";
 import { reasonBehind } from "../openstack/reasons";
 
 /** Repeats of one operation. */
@@ -52,30 +52,65 @@ const KINDS: Readonly<Record<string, LostKind>> = {
   "openstack:images/image:Image": "image",
 };
 
-let hooks = 0;
+let made = 0;
+
+export interface Hooks {
+  readonly beforeCreate: pulumi.ResourceHook[];
+  readonly onError: pulumi.ErrorHook[];
+}
+
+const realPause = (ms: number): Promise<void> => new Promise((r) => setTimeout(r, ms));
 
 /**
- * The hook of all OpenStack resources: a failure that passes is no failed `up`. Before a create is repeated, what the lost try may have
- * made is looked for by its mark or name, and removed. The engine calls it in `up` only: `destroy` runs without the program, and goes on
- * when it is repeated.
+ * What all OpenStack resources are bound to, so that a failure that passes is no failed `up` and nothing is made twice:
+ *
+ * - before a create: what a killed run was making just then carries exactly this mark and is in no state, so it is removed first;
+ * - after an error: a passing one is repeated; what the lost try may have made is removed before.
+ *
+ * The engine calls them in `up` only: `destroy` runs without the program, and goes on when it is repeated.
  */
-export function retryHook(api: () => Openstack, pause: (ms: number) => Promise<void> = (ms) => new Promise((r) => setTimeout(r, ms))): pulumi.ErrorHook {
-  return new pulumi.ErrorHook(`elastigrid-openstack-${(hooks += 1)}`, async (failed) => {
-    let error = failed.errors[0] ?? "";
+export function resourceHooks(api: () => Openstack, pause: (ms: number) => Promise<void> = realPause): Hooks {
+  const name = `elastigrid-openstack-${(made += 1)}`;
+  return { beforeCreate: [orphanHook(name, api)], onError: [retryHook(name, api, pause)] };
+}
+
+function orphanHook(name: string, api: () => Openstack): pulumi.ResourceHook {
+  // One list of each kind, when the first of it is made: a new grid has nothing anywhere.
+  const lists = new Map<LostKind, Promise<ReadonlySet<string>>>();
+  return new pulumi.ResourceHook(`${name}-create`, async ({ type, name: resource, newInputs = {} }) => {
+    const kind = KINDS[type];
+    if (kind === undefined) return;
+    const mark = markIn(kind, newInputs);
+    if (mark !== undefined) {
+      const list = lists.get(kind) ?? listMarks(api(), kind);
+      lists.set(kind, list);
+      if (!(await list).has(mark)) return;
+    }
+    if (await removeLost(api(), kind, newInputs)) pulumi.log.info(`${resource}: an earlier run was making it when it ended; what there was of it is removed`);
+  });
+}
+
+function retryHook(name: string, api: () => Openstack, pause: (ms: number) => Promise<void>): pulumi.ErrorHook {
+  return new pulumi.ErrorHook(name, async (failed) => {
+    const { failedOperation, newInputs = {} } = failed;
+    const kind = KINDS[failed.type];
     const repeats = failed.errors.length - 1;
-    const what = `${failed.failedOperation} of ${failed.name}`;
-    let removed = false;
+    const what = `${failedOperation} of ${failed.name}`;
+    let error = failed.errors[0] ?? "";
     let reason: string | undefined;
     try {
-      reason = await reasonBehind(api(), KINDS[failed.type], failed.newInputs ?? {}, error);
+      reason = await reasonBehind(api(), kind, newInputs, error);
       if (reason !== undefined) error += `\n${reason}`;
     } catch (e) {
       if (!isCloudError(e)) throw e;
       pulumi.log.warn(`${what}: could not ask for the reason: ${e.message}`);
     }
-    if (failed.failedOperation === "create") {
+    const worthIt = judge(error, repeats, true) === "repeat";
+    let removed = false;
+    // What is given up stays, for the engine may know it: but for a stack, which it learns of only when it is whole.
+    if (failedOperation === "create" && (worthIt || kind === "stack")) {
       try {
-        removed = await removeLost(api(), KINDS[failed.type], failed.newInputs ?? {});
+        removed = await removeLost(api(), kind, newInputs);
       } catch (e) {
         if (!isCloudError(e)) throw e;
         pulumi.log.warn(`${what}: could not look for what the failed try left: ${e.message}`);

@@ -10,7 +10,7 @@ import { gridNames } from "../policy/names";
 import type { ChildOptions, Cloud } from "./cloud";
 import type { OpenstackFacts } from "./openstack-facts";
 import { declareCredential, declareGroup, stackPrefix } from "./openstack-group";
-import { retryHook } from "./openstack-hooks";
+import { resourceHooks, type Hooks } from "./openstack-hooks";
 import { GRID_KEY, IDENTITY_KEY, marker } from "./openstack-marks";
 import { declareNetwork, type OpenstackNetwork } from "./openstack-network";
 import { preflightOpenstack } from "./openstack-preflight";
@@ -36,14 +36,15 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
     return found;
   };
   let roles: readonly string[] = [];
-  let hook: pulumi.ErrorHook | undefined;
+  let bound: Hooks | undefined;
+  const hooks = (): Hooks => (bound ??= resourceHooks(api));
   let sweep: Sweep | undefined;
   let image: pulumi.Output<string> | undefined;
   let credential: ReturnType<typeof declareCredential> | undefined;
   let key: compute.Keypair | undefined;
 
   /** What every resource is given. Where the sweep is there, it is deleted after everything else. */
-  const options = (opts: ChildOptions): ChildOptions => ({ ...opts, hooks: { onError: [(hook ??= retryHook(api))] }, customTimeouts: TIMEOUTS, ...(sweep === undefined ? {} : { dependsOn: [sweep] }) });
+  const options = (opts: ChildOptions): ChildOptions => ({ ...opts, hooks: hooks(), customTimeouts: TIMEOUTS, ...(sweep === undefined ? {} : { dependsOn: [sweep] }) });
   const beginSweep = (name: string, config: GridConfig, gridUid: pulumi.Input<string>, opts: ChildOptions): Sweep =>
     (sweep ??= new Sweep(`${name}-sweep`, { gridUid, scope: "all", stackPrefix: pulumi.output(gridUid).apply((uid) => stackPrefix(config, uid)) }, { ...opts, customTimeouts: { delete: "15m" } }));
 
@@ -97,7 +98,7 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
         return { id: resource.id, address: pulumi.output(own.address), resource };
       }
       beginSweep(name, config, gridUid, opts);
-      const resource = new networking.FloatingIp(`${name}-ip`, { pool: facts().externalNetwork.name, description: marker(gridUid)(`${name}-ip`) }, options(opts));
+      const resource = new networking.FloatingIp(`${name}-ip`, { pool: facts().externalNetwork.name, description: marker(gridUid)(`${name}-ip`, { pool: facts().externalNetwork.name }) }, options(opts));
       return { id: resource.id, address: resource.address, resource };
     },
 
@@ -151,7 +152,7 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
 
     workerGroup(name, spec, opts) {
       const { config, gridUid } = spec;
-      credential = declareCredential(name, { config, gridUid, roles, nowMs: (parts.nowMs ?? Date.now)() }, options(opts));
+      credential = declareCredential(name, { config, gridUid, facts: facts(), roles, nowMs: (parts.nowMs ?? Date.now)() }, options(opts));
       const keyName = keyOf(name, config, gridUid, spec.publicKey, opts).name;
       return declareGroup(name, { config, gridUid, network: spec.network as OpenstackNetwork, keyName, userData: spec.userData, facts: facts(), image: imageOf(name, config, gridUid, opts), api }, options(opts));
     },

@@ -52,6 +52,43 @@ export async function removeLost(api: Openstack, kind: LostKind | undefined, inp
   }
 }
 
+/** By what a thing of this kind is known again; undefined where it is known by others' ids only. */
+export function markIn(kind: LostKind, inputs: Inputs): string | undefined {
+  switch (kind) {
+    case "router interface":
+      return undefined;
+    case "server":
+      return String((inputs["metadata"] as Record<string, unknown> | undefined)?.["elastigrid-id"] ?? "");
+    case "image":
+      return String((inputs["properties"] as Record<string, unknown> | undefined)?.["description"] ?? "");
+    case "keypair": case "stack": case "application credential":
+      return text(inputs, "name");
+    default:
+      return text(inputs, "description");
+  }
+}
+
+/** The marks of all things of a kind that the project has. */
+export async function listMarks(api: Openstack, kind: LostKind): Promise<ReadonlySet<string>> {
+  const { projectId, userId } = await api.session();
+  switch (kind) {
+    case "router interface":
+      return new Set();
+    case "server":
+      return new Set((await api.list<{ metadata?: Record<string, string> }>("compute", "/servers/detail", "servers")).map((s) => s.metadata?.["elastigrid-id"] ?? ""));
+    case "image":
+      return new Set((await api.list<{ description?: string }>("image", "/images", "images", { query: { owner: projectId } })).map((i) => i.description ?? ""));
+    case "keypair":
+      return new Set((await api.list<{ keypair: { name: string } }>("compute", "/os-keypairs", "keypairs")).map((k) => k.keypair.name));
+    case "stack":
+      return new Set((await stacksNamed(api, () => true)).map((s) => s.stack_name));
+    case "application credential":
+      return new Set((await api.list<{ name: string }>("identity", `/users/${userId}/application_credentials`, "application_credentials")).map((c) => c.name));
+    default:
+      return new Set((await api.list<{ description?: string | null }>("network", `/${kind}`, kind.replaceAll("-", "_"), { query: { project_id: projectId } })).map((o) => o.description ?? ""));
+  }
+}
+
 async function removeAll(deletes: ReadonlyArray<() => Promise<boolean>>): Promise<boolean> {
   for (const remove of deletes) await remove();
   return deletes.length > 0;

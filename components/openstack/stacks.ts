@@ -19,6 +19,12 @@ export async function stacksNamed(api: Openstack, wanted: (name: string) => bool
   return (await api.list<HeatStack>("orchestration", "/stacks", "stacks")).filter((s) => wanted(s.stack_name));
 }
 
+/** The stacks that Heat keeps inside this one: an autoscaling group is one. */
+export async function nestedStacks(api: Openstack, stack: HeatStack): Promise<readonly HeatStack[]> {
+  const all = await api.list<HeatStack & { readonly parent?: string | null }>("orchestration", "/stacks", "stacks", { query: { show_nested: true } });
+  return all.filter((s) => s.parent === stack.id);
+}
+
 export const stackPath = (s: { readonly stack_name: string; readonly id: string }): string => `/stacks/${s.stack_name}/${s.id}`;
 
 /** The stack now; undefined where it is gone. */
