@@ -72,6 +72,7 @@ const parsed = (text: string): UserData => fromYaml(text) as UserData;
 describe("user data", () => {
   const roles: Array<[string, string, readonly GuestFile[]]> = [
     ["master", masterUserData(config, twoCards), masterFiles(config, twoCards)],
+    ["master with one card", masterUserData(config, oneCard), masterFiles(config, oneCard)],
     ["worker", workerUserData(config), workerFiles(config)],
   ];
   for (const [role, text, wanted] of roles) {
@@ -84,6 +85,13 @@ describe("user data", () => {
       expect(text).to.not.match(/PRIVATE KEY|password: |eyJ|plain_text_passwd|chpasswd|token: /i);
     });
   }
+  it("of a master on a cloud that gives addresses lends none, forwards nothing and looks for no second card", () => {
+    for (const image of [{ name: "appliance" }, { kind: "stock", name: "debian" }]) {
+      const text = masterFiles(parseGridConfig({ image }), oneCard).map((f) => f.text).join("");
+      expect(text).to.not.match(/dhcp-range|masquerade|ip_forward|nics\.nft|two network cards|chain forward/);
+      expect(text).to.match(/listen-address=127\.0\.0\.1,10\.77\.0\.1/);
+    }
+  });
   it("gives the user grid no way to root", () => {
     expect(parsed(masterUserData(config, twoCards))["users"]).to.deep.equal([{ name: "grid", gecos: "submits jobs", shell: "/bin/bash", lock_passwd: true }]);
   });
