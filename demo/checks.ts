@@ -23,6 +23,12 @@ export const FULL: Scale = {
   trivialJobs: 1000, trivialWorkers: 3, rounds: 3, equalJobs: 72, equalJobSeconds: 14, wantedFactor: 6.0, workersMax: 7, longJobSeconds: 110,
 };
 
+/**
+ * `npm start -- --cloud openstack`. Jobs are long against a boot, which takes half a minute and more there, as they were for the ancestor:
+ * what check 3 measures is how well work is spread, not how fast nova is.
+ */
+export const FULL_OPENSTACK: Scale = { ...FULL, equalJobSeconds: 45 };
+
 /** The test lane: a factor of 1.5 with two or three workers shows that work was spread, not how well. */
 export const SHORT: Scale = {
   trivialJobs: 30, trivialWorkers: 2, rounds: 2, equalJobs: 12, equalJobSeconds: 8, wantedFactor: 1.5, workersMax: 7, longJobSeconds: 60,

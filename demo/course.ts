@@ -1,4 +1,4 @@
-import { automaticScaling, CHECK_NAMES, FULL, jobSubmission, manualControlAndLongJob, type CheckOutcome, type Grid } from "./checks";
+import { automaticScaling, CHECK_NAMES, FULL, FULL_OPENSTACK, jobSubmission, manualControlAndLongJob, type CheckOutcome, type Grid, type Scale } from "./checks";
 import type { LeakReport } from "./cloud";
 import { chart, checkTable, type RunResult, type Sample } from "./report";
 import type { Session } from "./session";
@@ -15,35 +15,36 @@ export interface CourseOptions {
 
 /** Deploys, checks, destroys; prints the tables and the JSON line. */
 export async function runCourse(session: Session, print: Print, startedMs: number, options: CourseOptions): Promise<number> {
+  const scale = session.cloud.name === "openstack" ? FULL_OPENSTACK : FULL;
   const watcher = new Watcher(print, startedMs);
   const outcomes: CheckOutcome[] = [];
   const ups: number[] = [], downs: number[] = [];
-  for (let round = 1; round < FULL.rounds; round += 1) {
-    ups.push((await step(print, `pulumi up (${round} of ${FULL.rounds})`, () => session.stack.up(quietLine(print)))).seconds);
-    downs.push((await step(print, `pulumi destroy (${round} of ${FULL.rounds})`, () => session.stack.destroy(quietLine(print)))).seconds);
+  for (let round = 1; round < scale.rounds; round += 1) {
+    ups.push((await step(print, `pulumi up (${round} of ${scale.rounds})`, () => session.stack.up(quietLine(print)))).seconds);
+    downs.push((await step(print, `pulumi destroy (${round} of ${scale.rounds})`, () => session.stack.destroy(quietLine(print)))).seconds);
   }
-  ups.push((await step(print, `pulumi up (${FULL.rounds} of ${FULL.rounds})`, () => session.stack.up(quietLine(print)))).seconds);
+  ups.push((await step(print, `pulumi up (${scale.rounds} of ${scale.rounds})`, () => session.stack.up(quietLine(print)))).seconds);
   const skipped = options.noGuests === undefined ? [] : GUEST_CHECKS;
-  if (options.noGuests === undefined) outcomes.push(...(await guestChecks(session, watcher, print)));
+  if (options.noGuests === undefined) outcomes.push(...(await guestChecks(session, scale, watcher, print)));
   else for (const name of skipped) print(`check ${name}: SKIPPED: ${options.noGuests}`);
   let leaks: LeakReport = { leaks: [], prepaid: [] };
   if (!options.keep) {
-    downs.push((await step(print, `pulumi destroy (${FULL.rounds} of ${FULL.rounds})`, () => session.stack.destroy(quietLine(print)))).seconds);
+    downs.push((await step(print, `pulumi destroy (${scale.rounds} of ${scale.rounds})`, () => session.stack.destroy(quietLine(print)))).seconds);
     leaks = await leakCheck(session, print);
   }
-  outcomes.push(recreatable(ups, downs, options.keep));
-  return finish(session.cloud.name, outcomes, skipped, watcher, ups, leaks);
+  outcomes.push(recreatable(scale, ups, downs, options.keep));
+  return finish(session.cloud.name, scale, outcomes, skipped, watcher, ups, leaks);
 }
 
 const GUEST_CHECKS: readonly string[] = [CHECK_NAMES.jobs, CHECK_NAMES.scaling, CHECK_NAMES.manual, CHECK_NAMES.longJob];
 
 /** The checks that log in to the master: 1, 3, 4 and 5. */
-async function guestChecks(session: Session, watcher: Watcher, print: Print): Promise<readonly CheckOutcome[]> {
+async function guestChecks(session: Session, scale: Scale, watcher: Watcher, print: Print): Promise<readonly CheckOutcome[]> {
   const outcomes: CheckOutcome[] = [];
   const master: Master = await session.connect();
   try {
     watcher.follow(master);
-    const grid: Grid = { stack: session.stack, master, watcher, scale: FULL, print };
+    const grid: Grid = { stack: session.stack, master, watcher, scale, print };
     const check = async (title: string, names: readonly string[], work: () => Promise<readonly CheckOutcome[]>): Promise<void> => {
       print(title);
       const from = Date.now();
@@ -62,15 +63,15 @@ async function guestChecks(session: Session, watcher: Watcher, print: Print): Pr
 /** A check that could not be carried out to its end; the others go on, and the grid is still destroyed. */
 const failed = (name: string, e: Error, seconds: number): CheckOutcome => ({ name, ok: false, jobs: 0, evicted: 0, seconds, ours: "broke off", why: e.message.split("\n")[0] ?? "", ancestor: "" });
 
-function recreatable(ups: readonly number[], downs: readonly number[], keep: boolean): CheckOutcome {
+function recreatable(scale: Scale, ups: readonly number[], downs: readonly number[], keep: boolean): CheckOutcome {
   const list = (values: readonly number[]): string => values.map((s) => s.toFixed(0)).join(", ");
   return {
-    name: CHECK_NAMES.recreatable, ok: ups.length === FULL.rounds && downs.length === FULL.rounds - (keep ? 1 : 0), jobs: 0, evicted: 0, seconds: 0,
+    name: CHECK_NAMES.recreatable, ok: ups.length === scale.rounds && downs.length === scale.rounds - (keep ? 1 : 0), jobs: 0, evicted: 0, seconds: 0,
     ours: `${ups.length} ups (${list(ups)} s) and ${downs.length} destroys (${list(downs)} s), none failed`, ancestor: "20.9 % failed; 234 s mean",
   };
 }
 
-function finish(cloud: string, outcomes: readonly CheckOutcome[], skipped: readonly string[], watcher: Watcher, ups: readonly number[], leaks: LeakReport): number {
+function finish(cloud: string, scale: Scale, outcomes: readonly CheckOutcome[], skipped: readonly string[], watcher: Watcher, ups: readonly number[], leaks: LeakReport): number {
   const samples: readonly Sample[] = watcher.samples;
   const checks = [...outcomes].sort((a, b) => a.name.localeCompare(b.name));
   const ok = checks.length + skipped.length === 5 && checks.every((c) => c.ok) && leaks.leaks.length === 0;
@@ -80,7 +81,7 @@ function finish(cloud: string, outcomes: readonly CheckOutcome[], skipped: reado
     jobs: checks.reduce((sum, c) => sum + c.jobs, 0),
     evicted: checks.reduce((sum, c) => sum + c.evicted, 0),
     scalingFactor: checks.find((c) => c.scalingFactor !== undefined)?.scalingFactor ?? 0,
-    workersMax: FULL.workersMax,
+    workersMax: scale.workersMax,
     workersPeak: watcher.peakWorkers,
     firstJobSeconds: checks.find((c) => c.firstJobSeconds !== undefined)?.firstJobSeconds ?? 0,
     upSeconds: Math.round((ups.reduce((a, b) => a + b, 0) / ups.length) * 10) / 10,
