@@ -166,7 +166,7 @@ describe("the worker group of Heat, and its alarms", function () {
     measures.say(95);
     say(`a worker more after ${await grown(MAX)} s`);
   });
-  it("goes with everything it made: servers, alarms, trusts, users", async () => {
+  it("goes with everything it made: servers, alarms, trusts", async () => {
     measures.stop();
     await project.api.delete("orchestration", `${root}/${STACK}/${id}`);
     // Heat says DELETE_COMPLETE a moment before it deletes its trust.
