@@ -238,7 +238,11 @@ export class OpenstackPool implements Pool {
         steps.set(m.serverId ?? "", "stopping");
       }
       // Those already on their way need nothing more, and a busy Heat is asked again at the next look.
-      if (mine.some((m) => !m.status.startsWith("DELETE_") || isFailed(m.status)) && activity(s.group) === undefined) await this.release(s);
+      if (mine.some((m) => !m.status.startsWith("DELETE_") || isFailed(m.status)) && activity(s.group) === undefined) {
+        await this.release(s).catch((e: unknown) => {
+          if (!isCloudError(e, "wrong-state")) throw e; // an update of Heat's own began meanwhile: the next look goes on
+        });
+      }
     }
     for (const id of ids) if (!steps.has(id)) steps.set(id, await this.outside(id));
     return steps;
