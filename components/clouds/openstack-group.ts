@@ -72,6 +72,8 @@ export function declareGroup(name: string, spec: GroupSpec, opts: ChildOptions):
       // Signed URLs: whoever has one resizes the group.
       additionalSecretOutputs: ["StackOutputs"],
       retainOnDelete: controlled,
+      // The controller's: it raises the minimum while it adds workers, and follows a changed configuration by itself.
+      ignoreChanges: controlled ? ["parameters.min"] : [],
       // The plugin waits for the members; its own limits are for slow clouds.
       customTimeouts: { create: "30m", update: "30m", delete: "15m" },
     },
