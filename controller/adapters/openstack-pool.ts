@@ -45,6 +45,8 @@ export class OpenstackPool implements Pool {
   /** Have been members, and when Heat let go of them. */
   private readonly members = new Map<string, number | undefined>();
   private readonly missing = new Set<string>();
+  /** Former stacks without a worker of which we have spoken. */
+  private readonly empty = new Set<string>();
   private order: Order | undefined;
   private lastOrderMs = Number.NEGATIVE_INFINITY;
   private seen: readonly SeenGroup[] = [];
@@ -153,11 +155,7 @@ export class OpenstackPool implements Pool {
       }
       this.repairs = 0;
       if (s.former) {
-        if (s.group.members.every((m) => /^DELETE_COMPLETE$/.test(m.status))) {
-          await this.api.delete("orchestration", stackPath(s.group.stack));
-          this.formers = undefined;
-          said.push(`${name}, of a former definition of the group, has no worker left: deleted`);
-        }
+        if (s.group.members.every((m) => /^DELETE_COMPLETE$/.test(m.status)) && !this.empty.has(s.group.stack.id)) said.push(await this.letGo(s.group.stack));
         continue;
       }
       const quiet = this.order === undefined && this.nowMs() - this.lastOrderMs >= QUIET_MS;
@@ -167,6 +165,19 @@ export class OpenstackPool implements Pool {
       if (quiet && raised) await this.update(s, floor);
     }
     return said;
+  }
+
+  /** A stack with alarms holds trusts, and Keystone lets no application credential take these away: Heat would end in DELETE_FAILED. */
+  private async letGo(stack: StackRef): Promise<string> {
+    const says = `${stack.stack_name}, of a former definition of the group, has no worker left`;
+    if (this.options.target.alarms !== undefined) {
+      this.empty.add(stack.id);
+      return `${says}; it has alarms, which the deploying user alone may delete: \`pulumi up\` or \`pulumi destroy\` does`;
+    }
+    await this.api.delete("orchestration", stackPath(stack));
+    this.empty.add(stack.id);
+    this.formers = undefined;
+    return `${says}: deleted`;
   }
 
   async consoleTail(id: string): Promise<string | undefined> {

@@ -1,0 +1,321 @@
+import { expect } from "chai";
+import type { Member, PoolView } from "../../../controller/ports";
+import { OpenstackPool } from "../../../controller/adapters/openstack-pool";
+import { CloudError } from "../../../components/errors";
+import { FakeHeat } from "../../support/fake-heat";
+import { seeded } from "../../support/grid-simulator";
+
+/** A group of Heat with its servers and a clock, and the pool on it. */
+class Bench {
+  nowMs = 1_000_000;
+  readonly servers = new Map<string, { status: string }>();
+  readonly killed: string[] = [];
+  readonly heat: FakeHeat;
+  pool: OpenstackPool;
+  /** Thrown by the next call whose label matches, before it has an effect. */
+  fault: { readonly on: RegExp; readonly error: CloudError } | undefined;
+  private next = 0;
+
+  constructor(readonly limits = { min: 1, max: 8 }, seed = 1) {
+    this.heat = this.group("g-workers-u-b", "2026-01-02T00:00:00Z", limits.min, seed);
+    this.pool = this.newPool();
+  }
+  group(name: string, made: string, min: number, seed = 1): FakeHeat {
+    return new FakeHeat(name, {
+      min, max: this.limits.max, made, nowMs: () => this.nowMs, random: seeded(seed),
+      servers: {
+        make: () => {
+          const id = `s${(this.next += 1)}`;
+          this.servers.set(id, { status: "ACTIVE" });
+          return id;
+        },
+        kill: (id) => void (this.servers.delete(id) && this.killed.push(id)),
+        find: (id) => this.servers.get(id),
+      },
+    });
+  }
+  newPool(alarms?: { lowId: string }): OpenstackPool {
+    const api = this.heat.api(async (label, effect) => {
+      const { fault } = this;
+      if (fault?.on.test(label) === true) {
+        this.fault = undefined;
+        throw fault.error;
+      }
+      return effect();
+    });
+    const target = { kind: "openstack", authUrl: "", stackName: this.heat.name, stackId: `id-${this.heat.name}`, stackPrefix: "g-workers-u-", ...(alarms === undefined ? {} : { alarms }) } as const;
+    return new OpenstackPool({ api, target, limits: this.limits, nowMs: () => this.nowMs });
+  }
+  async look(): Promise<PoolView> {
+    const v = await this.pool.observe();
+    if (!v.known) throw new Error(v.reason);
+    return v.value;
+  }
+  /** As the loop does: looks and tends, until the group has come to rest. */
+  async rest(seconds = 60): Promise<readonly Member[]> {
+    const said: string[] = [];
+    for (let i = 0; i < seconds; i += 1) {
+      await this.look();
+      said.push(...(await this.pool.tend()));
+      this.nowMs += 1_000;
+    }
+    this.said = said;
+    return (await this.look()).members;
+  }
+  said: readonly string[] = [];
+  async gone(...ids: readonly string[]): Promise<void> {
+    for (let i = 0; i < 120; i += 1) {
+      const steps = await Promise.all(ids.map((id) => this.pool.remove(id)));
+      if (steps.every((s) => s === "gone")) return;
+      this.nowMs += 1_000;
+    }
+    throw new Error(`not gone: ${this.heat.log.join("; ")}`);
+  }
+}
+const ids = (m: readonly Member[]): string[] => m.map((x) => x.id);
+const names = (n: number): string[] => Array.from({ length: n }, (_, i) => `w${i}`);
+
+describe("the pool on Heat", () => {
+  it("grows in one update, however many are wanted", async () => {
+    const b = new Bench();
+    expect(await b.pool.grow(names(5))).to.deep.include({ created: [], accepted: 5 });
+    expect(b.heat.log).to.deep.equal(["update min=6"]);
+    expect((await b.look()).members, "ordered ones are shown at once").to.have.length(6);
+    expect(await b.rest()).to.have.length(6);
+  });
+  it("shows what is ordered from the first look to the last, neither more nor less", async () => {
+    const b = new Bench();
+    await b.pool.grow(names(4));
+    for (let i = 0; i < 30; i += 1) {
+      expect((await b.look()).members, `second ${i}`).to.have.length(5);
+      b.nowMs += 500;
+    }
+  });
+  it("orders nothing twice when the answer was lost", async () => {
+    const b = new Bench();
+    await b.look();
+    const broken = new CloudError("transient", "no answer", { ambiguous: true });
+    const api = b.heat.api(async (label, effect) => {
+      const result = effect();
+      if (label.startsWith("PATCH")) throw broken;
+      return result;
+    });
+    const lossy = new OpenstackPool({ api, target: { kind: "openstack", authUrl: "", stackName: b.heat.name, stackId: `id-${b.heat.name}`, stackPrefix: "" }, limits: b.limits, nowMs: () => b.nowMs });
+    expect(await lossy.grow(names(2))).to.include({ ambiguous: true, failure: "no answer" });
+    expect((await b.look()).members, "a new look shows it").to.have.length(3);
+    expect(await b.rest()).to.have.length(3);
+  });
+  it("counts what Heat's own alarm adds meanwhile as its own", async () => {
+    const b = new Bench();
+    await b.look();
+    b.heat.signalUp();
+    await b.pool.grow(names(3));
+    expect(await b.rest()).to.have.length(4);
+  });
+  it("puts the raised minimum back when all is quiet, and nobody goes for it", async () => {
+    const b = new Bench();
+    await b.pool.grow(names(3));
+    const all = ids(await b.rest());
+    expect([b.heat.min, b.heat.log.at(-1), all.length, b.killed]).to.deep.equal([1, "update min=1", 4, []]);
+  });
+  it("says that Heat is busy, and sends nothing then", async () => {
+    const b = new Bench();
+    await b.pool.grow(names(2));
+    expect((await b.look()).busy).to.match(/UPDATE_IN_PROGRESS/);
+    expect(await b.pool.grow(names(1))).to.deep.include({ created: [], wait: false });
+    expect(b.heat.log).to.have.length(1);
+  });
+  it("does not go beyond Heat's maximum, and says how to raise it", async () => {
+    const b = new Bench({ min: 1, max: 3 });
+    const made = await b.pool.grow(names(5));
+    expect(made.accepted).to.equal(2);
+    expect(made.failure).to.match(/maximum of the group is 3; .*grid\.workers\.max/);
+    expect(await b.rest()).to.have.length(3);
+    expect(await b.pool.grow(names(1))).to.include({ wait: true });
+  });
+
+  it("removes exactly the one that it is told", async () => {
+    const b = new Bench();
+    await b.pool.grow(names(4));
+    const all = ids(await b.rest());
+    await b.gone(all[2] ?? "");
+    expect(ids(await b.rest())).to.deep.equal(all.filter((_, i) => i !== 2));
+    expect(b.killed).to.deep.equal([all[2]]);
+  });
+  it("removes two that are told at once in one update", async () => {
+    const b = new Bench();
+    await b.pool.grow(names(4));
+    const all = ids(await b.rest());
+    const before = b.heat.log.length;
+    await b.gone(all[1] ?? "", all[3] ?? "");
+    expect(b.heat.log.slice(before).filter((l) => l.startsWith("update"))).to.have.length(1);
+    expect(b.killed.sort()).to.deep.equal([all[1], all[3]].sort());
+  });
+  it("removes at the minimum, too, and makes no substitute: that is decided elsewhere", async () => {
+    const b = new Bench({ min: 2, max: 4 });
+    const all = ids(await b.rest());
+    await b.gone(all[0] ?? "");
+    expect(ids(await b.rest())).to.deep.equal([all[1]]);
+    expect((await b.pool.grow(names(1))).accepted).to.equal(1);
+    expect(await b.rest()).to.have.length(2);
+  });
+  it("removes the last one", async () => {
+    const b = new Bench({ min: 0, max: 4 });
+    await b.pool.grow(names(1));
+    const [one] = ids(await b.rest());
+    await b.gone(one ?? "");
+    expect(await b.rest()).to.deep.equal([]);
+  });
+  it("waits with a removal while Heat grows the group by itself, and loses neither", async () => {
+    const b = new Bench();
+    await b.pool.grow(names(3));
+    const all = ids(await b.rest(90));
+    b.heat.signalUp();
+    await b.gone(all[1] ?? "");
+    const left = ids(await b.rest());
+    expect(left).to.include.members(all.filter((_, i) => i !== 1));
+    expect([left.length, b.killed]).to.deep.equal([4, [all[1]]]);
+  });
+  it("does not take the oldest along when the one to go has been deleted by hand", async () => {
+    const b = new Bench();
+    await b.pool.grow(names(3));
+    const all = ids(await b.rest());
+    b.servers.delete(all[2] ?? "");
+    await b.rest(3);
+    expect((await b.look()).members.find((m) => m.id === all[2])?.status).to.equal("gone");
+    await b.gone(all[2] ?? "");
+    expect([ids(await b.rest()), b.killed]).to.deep.equal([all.filter((_, i) => i !== 2), []]);
+  });
+  it("calls nothing gone after a single answer that it is not there", async () => {
+    const b = new Bench();
+    const [id = ""] = ids(await b.rest());
+    const s = b.servers.get(id);
+    b.servers.delete(id);
+    expect((await b.look()).members[0]?.status).to.equal("unknown");
+    if (s !== undefined) b.servers.set(id, s);
+    expect((await b.look()).members[0]?.status).to.equal("running");
+  });
+  it("repeats a removal that is done, and refuses a server that was never a member", async () => {
+    const b = new Bench();
+    b.servers.set("stranger", { status: "ACTIVE" });
+    expect(await b.pool.remove("never")).to.equal("gone");
+    const refused = await b.pool.remove("stranger").catch((e: unknown) => String(e));
+    expect(refused).to.match(/not a worker of this group/);
+    expect(b.servers.has("stranger")).to.equal(true);
+  });
+
+  it("never lets Heat kill a worker that runs and that nobody drained, whatever Heat holds for failed", async () => {
+    const b = new Bench();
+    await b.pool.grow(names(4));
+    const all = ids(await b.rest());
+    const [, wronged, victim] = b.heat.members;
+    if (wronged === undefined) throw new Error("too few members");
+    b.heat.checkFails(wronged);
+    expect((await b.look()).members[1]?.doomed).to.equal(true);
+    await b.gone(victim?.serverId ?? "");
+    expect(ids(await b.rest())).to.deep.equal(all.filter((id) => id !== all[2]));
+    expect(b.killed).to.deep.equal([all[2]]);
+  });
+  it("mends such a member also when nothing is to be removed, and says why", async () => {
+    const b = new Bench();
+    await b.pool.grow(names(1));
+    await b.rest();
+    const [first] = b.heat.members;
+    if (first !== undefined) b.heat.checkFails(first);
+    await b.rest(3);
+    expect(first?.status).to.equal("CHECK_COMPLETE");
+    expect(b.said.join()).to.match(/would have killed it/);
+  });
+  it("forgets a mark of a controller before it: what was drained may be needed again", async () => {
+    const b = new Bench();
+    await b.pool.grow(names(1));
+    const [first] = ids(await b.rest());
+    b.fault = { on: /^PATCH \/stacks\/g-workers-u-b\/id/, error: new CloudError("transient", "killed") };
+    await b.pool.remove(first ?? "").catch(() => undefined);
+    expect(b.heat.members[0]?.status).to.equal("CHECK_FAILED");
+    b.pool = b.newPool();
+    expect((await b.look()).members[0]?.doomed).to.equal(true);
+    await b.rest(5);
+    expect([b.heat.members[0]?.status, b.killed]).to.deep.equal(["CHECK_COMPLETE", []]);
+  });
+
+  it("tells which quota Heat met, repairs the group without what could not be made, and grows again later", async () => {
+    const b = new Bench();
+    b.heat.quota = 3;
+    await b.pool.grow(names(4));
+    let failure: PoolView["failure"];
+    for (let i = 0; i < 20; i += 1) {
+      failure ??= (await b.look()).failure;
+      b.nowMs += 1_000;
+    }
+    expect(failure?.why).to.match(/quota of instances is spent: 3 of 3 used/);
+    expect(await b.rest()).to.have.length(3);
+    expect([b.heat.status, b.killed]).to.deep.equal(["UPDATE_COMPLETE", []]);
+    b.heat.quota = 10;
+    await b.pool.grow(names(2));
+    expect(await b.rest()).to.have.length(5);
+  });
+  it("does not hammer a group that fails again and again", async () => {
+    const b = new Bench({ min: 0, max: 4 });
+    await b.pool.grow(names(1));
+    await b.rest();
+    const before = b.heat.log.length;
+    for (let i = 0; i < 300; i += 1) {
+      b.heat.status = "UPDATE_FAILED";
+      await b.look();
+      await b.pool.tend();
+      b.nowMs += 1_000;
+      b.heat.tick();
+    }
+    expect(b.heat.log.length - before).to.be.within(3, 8);
+  });
+
+  it("says that nothing may be made when the stack is gone, is deleted or was never finished", async () => {
+    const b = new Bench();
+    b.heat.status = "DELETE_IN_PROGRESS";
+    expect((await b.look()).closing).to.match(/being deleted/);
+    b.heat.status = "CREATE_FAILED";
+    expect((await b.look()).closing).to.match(/pulumi up/);
+    b.heat.exists = false;
+    expect((await b.look()).closing).to.match(/gone/);
+  });
+  it("does not know, and says why, when the cloud does not answer", async () => {
+    const b = new Bench();
+    b.fault = { on: /./, error: new CloudError("auth", "GET orchestration: HTTP 401") };
+    const seen = await b.pool.observe();
+    expect([seen.known, seen.known ? "" : seen.reason]).to.satisfy(([k, r]: [boolean, string]) => !k && r.includes("401"));
+  });
+
+  it("lets the workers of a former definition retire, and deletes its stack when it is empty", async () => {
+    const b = new Bench();
+    const old = b.group("g-workers-u-a", "2026-01-01T00:00:00Z", 2, 7);
+    const newer = b.group("g-workers-u-c", "2026-01-03T00:00:00Z", 1, 8);
+    b.heat.former.push(old, newer);
+    const all = await b.rest(3);
+    expect(all.map((m) => m.retiring !== undefined)).to.deep.equal([false, true, true]);
+    await b.gone(all[1]?.id ?? "");
+    expect(old.exists).to.equal(true);
+    await b.gone(all[2]?.id ?? "");
+    await b.rest();
+    expect([old.exists, newer.exists, (await b.look()).members.length]).to.deep.equal([false, true, 1]);
+  });
+  it("tries again to delete it when that failed", async () => {
+    const b = new Bench();
+    const old = b.group("g-workers-u-a", "2026-01-01T00:00:00Z", 0, 7);
+    b.heat.former.push(old);
+    b.fault = { on: /^DELETE/, error: new CloudError("transient", "HTTP 503", { status: 503 }) };
+    await b.look();
+    expect(await b.pool.tend().catch((e: unknown) => String(e))).to.match(/503/);
+    await b.rest(2);
+    expect(old.exists).to.equal(false);
+  });
+  it("says once that it may not delete one with alarms, whose trusts no credential of its kind can take away", async () => {
+    const b = new Bench();
+    const old = b.group("g-workers-u-a", "2026-01-01T00:00:00Z", 0, 7);
+    b.heat.former.push(old);
+    b.pool = b.newPool({ lowId: "low" });
+    await b.rest();
+    expect([old.exists, b.said.length]).to.deep.equal([true, 1]);
+    expect(b.said[0]).to.match(/pulumi up.*pulumi destroy/);
+  });
+});
