@@ -44,7 +44,7 @@ async function grow(d: Extract<Decision, { do: "grow" }>, memory: Memory, h: Han
   }
   const ordered = result.created.length + (result.accepted ?? 0);
   if (ordered > 0) memory.lastResizeMs = nowMs;
-  if (d.byAlarm) memory.highActedMs = nowMs;
+  if (d.byAlarm && (ordered > 0 || result.failure !== undefined)) memory.highActedMs = nowMs;
   if (memory.joinFailures >= BREAKS_AFTER && ordered > 0) {
     memory.createGate = { untilMs: nowMs + LONGEST_PAUSE_MS, mendable: true, why: `${memory.joinFailures} workers in a row did not join; one is tried every ${LONGEST_PAUSE_MS / 60_000} minutes until one does` };
   }

@@ -44,7 +44,7 @@ export interface PoolView {
 export interface GrowResult {
   /** Servers that certainly exist now. */
   readonly created: readonly { readonly id: string; readonly name: string }[];
-  /** So many are ordered and will show as members; who they are is not known yet. */
+  /** So many are ordered and will show as members; who they are is not known yet. None where the cloud is busy: the next look orders anew. */
   readonly accepted?: number;
   /** Why fewer were made than asked for. */
   readonly failure?: string;

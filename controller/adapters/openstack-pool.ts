@@ -96,9 +96,10 @@ export class OpenstackPool implements Pool {
       if (target === have) return { ...nothing, failure: limit, wait: true };
       // Heat shows its state at once, and it would let a second update break into a first.
       const { stack } = await this.api.get<{ stack: GroupStack }>("orchestration", stackPath(this.current), { query: { resolve_outputs: false } });
-      if (isBusy(stack.stack_status)) return { ...nothing, failure: `Heat is in ${stack.stack_status} with ${stack.stack_name}`, wait: false };
+      if (isBusy(stack.stack_status)) return { ...nothing, accepted: 0 };
       const answer = await this.update(now, target);
-      if (answer !== "accepted") return { ...nothing, failure: answer === "busy" ? `Heat is busy with ${stack.stack_name}` : "the group's stack is gone", wait: answer === "gone" };
+      if (answer === "busy") return { ...nothing, accepted: 0 };
+      if (answer === "gone") return { ...nothing, failure: "the group's stack is gone", wait: true };
       this.order = { target, before: stack.updated_time, atMs: this.nowMs() };
       return { created: [], accepted: target - have, ambiguous: false, wait: false, ...(tooMany > 0 ? { failure: limit } : {}) };
     } catch (e) {

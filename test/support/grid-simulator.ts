@@ -3,6 +3,9 @@ import type { QueueJob } from "../../components/policy/demand";
 import type { Override } from "../../components/policy/scaling";
 import { AdmissionGate } from "../../controller/gate";
 import { Controller } from "../../controller/loop";
+import { OpenstackPool } from "../../controller/adapters/openstack-pool";
+import { CloudError } from "../../components/errors";
+import { FakeHeat } from "./fake-heat";
 import { known, unknown, type FenceResult, type GrowResult, type JournalEntry, type Machine, type MemberStatus, type Pool, type Queue, type RemovalStep } from "../../controller/ports";
 
 /** Small deterministic generator: a failing seed can be run again. */
@@ -43,6 +46,8 @@ export interface SimOptions {
   readonly listLagMs?: number;
   /** Workers never ask for their token. */
   readonly blackHole?: boolean;
+  /** The group is Heat's, and Heat's own high alarm may make it grow at any call with this chance. */
+  readonly heat?: { readonly nativeGrowth: number };
 }
 
 const UPDATE_MS = 20_000;
@@ -63,11 +68,14 @@ export class GridSimulator {
   calls = 0;
   queueDown = false;
   cloudDown = false;
+  /** Whether jobs still arrive (see `submitChance`). */
+  arrivals = true;
   hideAds = 0;
   override: Override = { drains: [] };
   controller: Controller;
   /** Ends the controller at this call: before it has its effect, or after. */
   killAt: { call: number; after: boolean } | undefined;
+  readonly heat: FakeHeat | undefined;
   private dead = false;
   private gate = new AdmissionGate();
   private nextId = 1;
@@ -84,6 +92,12 @@ export class GridSimulator {
       scaling: { intervalSeconds: 5, growStep: c.growStep, shrinkStep: 8, cooldownSeconds: c.cooldownSeconds, idleSeconds: c.idleSeconds, joinTimeoutSeconds: c.joinTimeoutSeconds },
       alarms: { cpuHigh: rule, cpuLow: { ...rule, thresholdPercent: 10 } },
     };
+    if (o.heat !== undefined) {
+      this.heat = new FakeHeat("sim-workers-u-a", {
+        min: c.min, max: c.max, nowMs: () => this.nowMs, random: this.random,
+        servers: { make: (name) => this.makeRunning(name), kill: (id) => this.killed(id), find: (id) => this.novaServer(id) },
+      });
+    }
     this.controller = this.start();
   }
 
@@ -93,7 +107,7 @@ export class GridSimulator {
     this.gate = new AdmissionGate();
     const world = this;
     this.controller = new Controller({
-      pool: this.pool(), queue: this.queue(), gate: this.gate, clock: { nowMs: () => this.nowMs }, config: this.config,
+      pool: this.heat === undefined ? this.pool() : this.heatPool(this.heat), queue: this.queue(), gate: this.gate, clock: { nowMs: () => this.nowMs }, config: this.config,
       randomSuffix: () => Math.floor(this.random() * 2 ** 24).toString(16).padStart(6, "0"),
       override: { get: () => this.override, drainDone: (id) => void (this.override = { ...this.override, drains: this.override.drains.filter((d) => d.worker !== id) }) },
       journal: {
@@ -142,6 +156,7 @@ export class GridSimulator {
   }
 
   private tick(): void {
+    this.heat?.tick();
     for (const s of this.servers.values()) this.tickServer(s);
     for (const j of this.jobs) if (j.on !== undefined && j.startedMs !== undefined && this.nowMs - j.startedMs >= j.runsMs) Object.assign(j, { done: true, on: undefined });
     for (const d of this.startds.values()) if (this.nowMs - d.updatedMs >= UPDATE_MS) this.advertise(d);
@@ -240,9 +255,44 @@ export class GridSimulator {
   }
 
   private race(): void {
-    if (this.random() < (this.o.submitChance ?? 0)) this.submit(1);
+    if (this.arrivals && this.random() < (this.o.submitChance ?? 0)) this.submit(1);
     this.elapse(Math.floor(this.random() * 600));
     if (this.random() < 0.5) this.negotiate();
+  }
+
+  private makeRunning(name: string): string {
+    const s = this.make(name);
+    Object.assign(s, { status: "starting", listedFromMs: 0, nextMs: this.nowMs + 1_000 + this.random() * 4_000 });
+    return s.id;
+  }
+
+  /** Heat deletes the server: whatever runs there ends. */
+  private killed(id: string): void {
+    const s = this.servers.get(id);
+    if (s === undefined) return;
+    this.pullPlug(s, this.override.drains.some((d) => d.worker === id && d.now));
+    this.servers.delete(id);
+    this.deleted += 1;
+  }
+
+  private novaServer(id: string): { status: string } | undefined {
+    const s = this.servers.get(id);
+    const words: Partial<Record<MemberStatus, string>> = { starting: "BUILD", running: "ACTIVE", stopped: "SHUTOFF" };
+    return s && { status: words[s.status] ?? "UNKNOWN" };
+  }
+
+  private heatPool(heat: FakeHeat): Pool {
+    const api = heat.api((label, effect) => this.call(() => {
+      if (this.cloudDown) throw new CloudError("transient", "no answer", { ambiguous: true });
+      if (this.random() < (this.o.heat?.nativeGrowth ?? 0)) heat.signalUp();
+      const dice = this.random(), p = label.startsWith("PATCH") ? (this.o.ambiguousChance ?? 0) : 0;
+      if (dice < p / 2) throw new CloudError("transient", "no answer", { ambiguous: true });
+      const result = effect();
+      if (dice < p) throw new CloudError("transient", "no answer", { ambiguous: true });
+      return result;
+    }));
+    const target = { kind: "openstack", authUrl: "", stackName: heat.name, stackId: `id-${heat.name}`, stackPrefix: "sim-workers-u-" } as const;
+    return new OpenstackPool({ api, target, limits: this.config.workers, nowMs: () => this.nowMs });
   }
 
   private pool(): Pool {

@@ -171,4 +171,60 @@ describe("the controller on a simulated grid", () => {
     await sim.runUntil(() => false, 20);
     expect([sim.mostServers, sim.deleted, sim.journal.filter((e) => e.what === "grow").length]).to.deep.equal([2, 0, 0]);
   });
+
+  it("does the same with a group of Heat, which grows by itself at times and loses answers", async function () {
+    this.timeout(120_000);
+    let removed = 0, native = 0;
+    for (let seed = 1; seed <= Math.max(60, RUNS / 10); seed += 1) {
+      const dice = seeded(seed * 104_729);
+      const to = Math.floor(dice() * 4), nativeGrowth = seed % 3 === 0 ? 0.01 : 0, ambiguousChance = seed % 4 === 0 ? 0.3 : 0;
+      const sim = new GridSimulator({
+        seed, submitChance: dice() * 0.05, jobMs: [500, 1_000 + dice() * 40_000], heat: { nativeGrowth }, ambiguousChance,
+        config: { min: to, max: 8, vcpus: 1 + Math.floor(dice() * 3), idleSeconds: 5 },
+      });
+      sim.submit(4 + Math.floor(dice() * 12));
+      await sim.runUntil(() => false, 180);
+      sim.arrivals = false;
+      const says = `seed ${seed}: ${sim.heat?.log.join("; ")}`;
+      expect(await sim.runUntil(() => sim.jobs.every((j) => j.done), 900), says).to.equal(true);
+      expect(await sim.runUntil(() => sim.members === to, 900), says).to.equal(true);
+      expect(sim.evicted, says).to.equal(0);
+      expect(sim.mostServers, says).to.be.at.most(8);
+      removed += sim.deleted;
+      if (nativeGrowth > 0) native += 1;
+    }
+    expect(removed).to.be.above(100);
+    expect(native).to.be.above(10);
+  });
+
+  it("converges with a group of Heat, whatever call it is killed before or after", async function () {
+    this.timeout(120_000);
+    const heat = { heat: { nativeGrowth: 0 } };
+    const whole = new GridSimulator({ ...options(1), ...heat });
+    expect(await story(whole)).to.equal(true);
+    // Most calls are looks, and there are many: every third one, and those around.
+    for (let call = 1; call <= Math.min(whole.calls, 600); call += 3) {
+      const after = call % 2 === 0;
+      const sim = new GridSimulator({ ...options(1), ...heat });
+      sim.killAt = { call, after };
+      const says = `killed ${after ? "after" : "before"} call ${call} of ${whole.calls}`;
+      expect(await story(sim), says).to.equal(true);
+      expect(sim.evicted, says).to.equal(0);
+      expect(sim.mostServers, says).to.be.at.most(4);
+      expect(sim.jobs.every((j) => j.done && j.starts === 1), says).to.equal(true);
+    }
+  });
+
+  it("loses no running job to a group of Heat whose check failed", async function () {
+    this.timeout(60_000);
+    for (let seed = 1; seed <= 40; seed += 1) {
+      const sim = new GridSimulator({ seed, heat: { nativeGrowth: 0 }, config: { min: 1, max: 6, idleSeconds: 5, vcpus: 1 } });
+      sim.submit(6, 60_000);
+      await sim.runUntil(() => sim.startds.size >= 4 && sim.heat?.status === "UPDATE_COMPLETE", 300);
+      const members = sim.heat?.members ?? [];
+      for (const m of members.filter((_, i) => i % 2 === 0)) sim.heat?.checkFails(m);
+      expect(await sim.runUntil(() => sim.pending === 0, 900), `seed ${seed}`).to.equal(true);
+      expect(sim.evicted, `seed ${seed}: ${sim.heat?.log.join("; ")}`).to.equal(0);
+    }
+  });
 });
