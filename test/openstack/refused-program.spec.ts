@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { isEmptyChange } from "../../demo/pulumi";
 import { say } from "../support/chaos";
 import { changes } from "../support/openstack-inventory";
 import { noLab, openLabProject, type LabProject } from "../support/openstack-lab";
@@ -7,7 +8,7 @@ import { openTestStack, type StackTarget } from "../support/stack";
 
 /** The same mistakes as a user meets them: through the program and the engine. */
 describe("an up that is refused on a real OpenStack", function () {
-  this.timeout(300_000);
+  this.timeout(560_000);
   let project: LabProject;
   const undo: Array<() => Promise<unknown>> = [];
 
@@ -48,6 +49,12 @@ describe("an up that is refused on a real OpenStack", function () {
     undo.push(() => project.admin.call("compute", "PUT", path, { quota_set: { force: true, ...Object.fromEntries(Object.keys(set).map((k) => [k, was[k]])) } }));
   };
 
+  const networkQuota = async (set: object): Promise<void> => {
+    const path = `/v2.0/quotas/${project.api.projectId}`;
+    await project.admin.call("network", "PUT", path, { quota: set });
+    undo.push(() => project.admin.delete("network", path));
+  };
+
   it("names a wrong project, and those that the user may enter", () => refuses(project.target({ project: "admin" }), trialGrid, new RegExp(`clouds\\.yaml, cloud test = admin: is no project .*may enter ${project.name}`)));
 
   it("says that a token has expired", async () => {
@@ -67,6 +74,34 @@ describe("an up that is refused on a real OpenStack", function () {
   });
 
   it("names mistakes of the configuration before the cloud is asked", () => refuses(project.target(), { ...trialGrid, openstack: { flavor: "m1.small", dnsServers: ["one"], credential: { expiresInDays: 5 } } }, /grid\.openstack\.flavor/, /grid\.openstack\.dnsServers\[0\]/, /warnDaysBefore/));
+
+  it("does not count again what it has made: the second up works where the quota has no room for another grid", async () => {
+    const small = { ...trialGrid, workers: { ...trialGrid.workers, max: 1 } };
+    const test = await openTestStack(project.target(), small, "refused");
+    try {
+      await test.stack.up();
+      await computeQuota({ instances: 2, cores: 2, ram: 1024 });
+      await networkQuota({ network: 1, subnet: 1, router: 1, floatingip: 1, security_group: 3, port: 4 });
+      expect(isEmptyChange((await test.stack.preview()).changes)).to.equal(true);
+      const other = await openTestStack(project.target(), { ...small, name: "other" }, "other");
+      try {
+        const text = await failedUp(other);
+        for (const what of ["servers", "vcpus", "memory", "networks", "routers", "floating IPs", "security groups"]) expect(text).to.match(new RegExp(`quota of ${what} exceeded`));
+      } finally {
+        other.close();
+      }
+      const same = await openTestStack(project.target(), small, "same");
+      try {
+        expect(await failedUp(same)).to.match(/grid\.name = trial: gives names that are taken by something not of this stack: network trial-network \(\S+, of stack elastigrid\/refused\)/);
+      } finally {
+        same.close();
+      }
+      await test.stack.destroy();
+      expect((await project.owned()).map((o) => `${o.kind} ${o.name}`)).to.deep.equal([]);
+    } finally {
+      test.close();
+    }
+  });
 
   it("gives nova's reason where no host can take the master, and the destroy after it leaves nothing", async () => {
     const { flavor } = await project.admin.call<{ flavor: { id: string } }>("compute", "POST", "/v2.1/flavors", { flavor: { name: `${project.name}-giant`, vcpus: 2, ram: 10 * 2 ** 20, disk: 20, "os-flavor-access:is_public": false } });
