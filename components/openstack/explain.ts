@@ -37,6 +37,18 @@ const MEANINGS: readonly Meaning[] = [
     when: /no more ip addresses available on network ([0-9a-f-]+)|external network [^"\n]* is not reachable|ip address generation failure/i,
     says: () => "the external network has no free address; give back an unused floating IP, or name another one in grid.openstack.externalNetwork",
   },
+  {
+    when: /POST identity \/auth\/tokens: HTTP (401|404)/,
+    says: () => "the login is refused: a wrong password or secret, user or project, or an application credential that has expired or was deleted; on the master `pulumi up` brings a new one",
+  },
+  {
+    when: /\b(GET|POST|PUT|PATCH|DELETE) (compute|network|image|orchestration|alarming|metric|volume) \S+: HTTP 401/,
+    says: ([, method, service]) => `the token is not valid for this call (${method} at ${service}): the credential's access rules do not allow it, or it was revoked; on the master \`pulumi up\` brings a new one`,
+  },
+  {
+    when: /MinSize can not be greater than MaxSize/,
+    says: () => "more workers are wanted than Heat's group may have; raise grid.workers.max and run `pulumi up`",
+  },
 ];
 
 /** One sentence, or undefined where the text says it best itself. */
