@@ -53,6 +53,14 @@ const table: Array<[string, Partial<DecisionInput>, string[]]> = [
   ["replaces what never joined", { workers: [worker("a", "joining", { phaseSinceMs: NOW - 600_000, absentLooks: 3 })] }, ["remove a never-joined", "grow 1"]],
   ["keeps a worker's place when one look misses it", { workers: [worker("a", "lost", { absentLooks: 1 })] }, ["hold"]],
   ["makes the minimum although HTCondor does not answer", { queueUnknown: "down" }, ["grow 1", "hold"]],
+  ["removes what the cloud no longer has, and replaces it", { workers: [worker("a", "busy", { server: "gone" })] }, ["remove a stopped", "grow 1"]],
+  ["removes what the cloud could not run", { workers: [worker("a", "booting", { server: "failed", detail: "no valid host" }), worker("b", "idle")] }, ["remove a stopped", "hold"]],
+  ["believes the pool rather than a cloud that calls a working server a failure", { workers: [worker("a", "busy", { server: "failed" })] }, ["hold"]],
+  ["lets workers of a former definition go when their jobs have ended, and makes new ones in their place", { workers: [worker("a", "busy", { retiring: "old" }), worker("b", "idle", { retiring: "old" })] }, ["fence a drain", "fence b drain", "grow 1"]],
+  ["makes no more than the maximum while they go", { limits: { min: 2, max: 2 }, workers: [worker("a", "busy", { retiring: "old" }), worker("b", "idle", { retiring: "old" })] }, ["fence a drain", "fence b drain", "hold"]],
+  ["takes none of them back into service", { workers: [worker("a", "busy"), worker("b", "draining", { retiring: "old" })], demand: demand(1, 1) }, ["grow 1"]],
+  ["takes nobody back whom the cloud's group is about to remove", { workers: [worker("a", "busy"), worker("b", "draining", { doomed: true })], demand: demand(1, 1) }, ["grow 1"]],
+  ["waits with an order while the cloud is busy with the group", { workers: [worker("a", "busy")], demand: demand(1, 1), poolBusy: "Heat is in UPDATE_IN_PROGRESS" }, ["hold"]],
   ["holds when the cloud does not answer", { poolUnknown: "down", demand: demand(5, 5) }, ["hold"]],
 ];
 
