@@ -54,6 +54,8 @@ export interface ConformanceCloud {
   userData(serverId: string): Promise<string>;
   /** The controller's own adapter, on the target that the program made for it. */
   pool(target: Readonly<Record<string, unknown>>, limits: GroupLimits, fault?: PoolFault): Pool;
+  /** Whether the controller's adapter has tidied up after itself; it does so while it observes. */
+  atRest(limits: GroupLimits): Promise<boolean>;
   readonly byHand: {
     /** A server that has nothing to do with any grid. */
     addServer(name: string): Promise<string>;

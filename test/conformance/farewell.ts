@@ -19,6 +19,7 @@ const neighbour = async (s: Story, work: (test: TestStack) => Promise<void>): Pr
 export const twoGrids: Chapter = {
   title: "a second grid in the same project",
   happens: async (s) => {
+    await s.rest();
     const before = labels(await s.cloud.things());
     await neighbour(s, async (test) => {
       s.note("servers of two", (await s.cloud.servers()).map((x) => x.name));

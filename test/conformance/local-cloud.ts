@@ -76,6 +76,7 @@ export async function localConformance(): Promise<ConformanceCloud> {
       });
       return new CloudsigmaPool({ client, templateUuid: String(target["templateUuid"]) });
     },
+    atRest: async () => true,
     byHand: {
       async addServer(name) {
         const made = (await call("POST", "servers/", { objects: [{ name, cpu: 1_000, mem: 2 ** 30, vnc_password: "Str0ng-password!" }] })) as { objects: { uuid: string }[] };

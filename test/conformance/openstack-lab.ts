@@ -56,6 +56,12 @@ export async function labConformance(): Promise<ConformanceCloud> {
       return (raw[0] === 0x1f && raw[1] === 0x8b ? gunzipSync(raw) : raw).toString();
     },
     pool: (target, limits, fault) => labPool(target, { ...project.login, region: project.region, ...(fault === "away" ? { authUrl: `${NOBODY}/v3` } : fault === "refused" ? { password: WRONG } : {}) }, limits, fault !== undefined),
+    async atRest({ min }) {
+      const stacks = `/v1/${api.projectId}/stacks`;
+      const { stacks: all } = await api.get<{ stacks: { id: string; stack_name: string; stack_status: string }[] }>("orchestration", stacks);
+      const shown = await Promise.all(all.map((s) => api.get<{ stack: { parameters: { min?: string } } }>("orchestration", `${stacks}/${s.stack_name}/${s.id}`)));
+      return all.every((s) => s.stack_status.endsWith("_COMPLETE")) && shown.every(({ stack }) => stack.parameters.min === String(min));
+    },
     byHand: {
       async addServer(name) {
         const [{ flavors }, { images }] = await Promise.all([api.get<{ flavors: { id: string; ram: number }[] }>("compute", "/v2.1/flavors/detail"), api.get<{ images: { id: string }[] }>("image", "/v2/images?name=elastigrid-appliance")]);

@@ -87,8 +87,7 @@ export class Story {
   }
 
   async newPool(fault?: PoolFault): Promise<Pool> {
-    const { min, max } = this.grid["workers"] as GroupLimits;
-    return this.cloud.pool(await this.controllerTarget(), { min, max }, fault);
+    return this.cloud.pool(await this.controllerTarget(), this.limits(), fault);
   }
 
   async members(): Promise<readonly Member[]> {
@@ -115,12 +114,16 @@ export class Story {
 
   /** Asks for that many more, as the controller does: starts what the cloud left stopped, waits until all run. */
   async grow(count: number): Promise<readonly Member[]> {
-    const before = await this.members();
+    const wanted = (await this.members()).length + count;
     const pool = await this.pool();
-    const names = Array.from({ length: count }, (_, i) => `${String(this.grid["name"])}-worker-${Date.now().toString(36)}${i}`);
-    const made = await pool.grow(names);
-    if (made.failure !== undefined) throw new Error(`it did not grow: ${made.failure}`);
-    const wanted = before.length + count;
+    await this.until(`${wanted} workers are ordered`, async () => {
+      const missing = wanted - (await this.members()).length;
+      if (missing <= 0) return true;
+      const names = Array.from({ length: missing }, (_, i) => `${String(this.grid["name"])}-worker-${Date.now().toString(36)}${i}`);
+      const { failure, wait } = await pool.grow(names);
+      if (failure !== undefined && wait) throw new Error(`it did not grow: ${failure}`);
+      return failure === undefined; // a cloud that is busy is asked again in the next round
+    });
     await this.until(`${wanted} workers run`, async () => {
       const members = await this.members();
       for (const m of members) if (m.status === "stopped") await pool.start(m.id);
@@ -133,6 +136,19 @@ export class Story {
   async remove(id: string): Promise<void> {
     const pool = await this.pool();
     await this.until(`${id} is gone`, async () => (await pool.remove(id)) === "gone");
+  }
+
+  /** As the controller's loop: it observes on, and what it had to change for its work is put back. */
+  async rest(): Promise<void> {
+    await this.until("the controller is at rest", async () => {
+      await this.members();
+      return this.cloud.atRest(this.limits());
+    });
+  }
+
+  private limits(): GroupLimits {
+    const { min, max } = this.grid["workers"] as GroupLimits;
+    return { min, max };
   }
 
   async until(what: string, holds: () => Promise<boolean>, limitMs = MOVE_LIMIT_MS): Promise<void> {

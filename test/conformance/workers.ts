@@ -66,6 +66,7 @@ export const upBeside: Chapter = {
     { says: "it writes nothing", check: async (s) => expect(s.recall("writes at a grown group")).to.deep.equal([]) },
     { says: "all workers stay", check: async (s) => expect(ids(await s.members())).to.deep.equal(s.recall("before up")) },
     { says: "a refresh takes workers for no drift", check: async (s) => {
+      await s.rest();
       await s.refresh();
       expect(await s.previewed()).to.equal("");
     } },
