@@ -23,6 +23,8 @@ const LIST_EVERY_MS = 30_000;
 const QUIET_MS = 15_000;
 const ORDER_SHOWS_MS = 15_000;
 const REPAIR_MS = 10_000, LONGEST_REPAIR_MS = 300_000;
+/** One "not found" makes nothing gone. */
+const SURE_MISSING_MS = 5_000;
 const CONSOLE_LINES = 15;
 const REASON = "elastigrid: drained, to be removed";
 const KEPT = "elastigrid: it runs, and nobody has drained it";
@@ -44,7 +46,8 @@ export class OpenstackPool implements Pool {
   private readonly leaving = new Set<string>();
   /** Have been members, and when Heat let go of them. */
   private readonly members = new Map<string, number | undefined>();
-  private readonly missing = new Set<string>();
+  /** Servers that nova did not know, and since when. */
+  private missing = new Map<string, number>();
   /** Former stacks without a worker of which we have spoken. */
   private readonly empty = new Set<string>();
   private order: Order | undefined;
@@ -196,10 +199,10 @@ export class OpenstackPool implements Pool {
     const groups = await Promise.all(refs.map((ref) => readGroup(this.api, ref, GROUP)));
     const ids = groups.flatMap((g) => g?.members.filter((m) => m.status !== "DELETE_COMPLETE").flatMap((m) => m.serverId ?? []) ?? []);
     const servers = await serversById(this.api, ids);
-    const missedBefore = new Set(this.missing);
-    this.missing.clear();
-    for (const id of ids) if (!servers.has(id)) this.missing.add(id);
-    this.seen = groups.flatMap((group, i) => (group === undefined ? [] : [{ group, servers, missing: missedBefore, former: i > 0 }]));
+    const nowMs = this.nowMs();
+    this.missing = new Map(ids.flatMap((id) => (servers.has(id) ? [] : [[id, this.missing.get(id) ?? nowMs]])));
+    const missing = new Set([...this.missing].flatMap(([id, sinceMs]) => (nowMs - sinceMs >= SURE_MISSING_MS ? [id] : [])));
+    this.seen = groups.flatMap((group, i) => (group === undefined ? [] : [{ group, servers, missing, former: i > 0 }]));
     return this.seen;
   }
 

@@ -15,7 +15,7 @@ export interface Order {
 export interface SeenGroup {
   readonly group: HeatGroup;
   readonly servers: ReadonlyMap<string, NovaServer>;
-  /** Servers that nova did not know at an earlier look either. */
+  /** Servers that nova has not known for a while. */
   readonly missing: ReadonlySet<string>;
   /** It is of a former definition. */
   readonly former: boolean;
@@ -97,9 +97,8 @@ export function membersOf(s: SeenGroup, leaving: ReadonlySet<string>): readonly 
 /** One that Heat has accepted and nova does not know yet. */
 export const pendingMember = (name: string, retiring?: string): Member => ({ id: `${name}${PENDING}`, name, status: "starting", copying: true, macs: [], ...(retiring === undefined ? {} : { retiring }) });
 
-function statusOf(m: GroupMember, server: NovaServer | undefined, missedBefore: boolean): MemberStatus {
-  // One "not found" makes nothing gone: only the second in a row does.
-  if (server === undefined) return LEAVING.test(m.status) ? "stopping" : missedBefore ? "gone" : "unknown";
+function statusOf(m: GroupMember, server: NovaServer | undefined, missing: boolean): MemberStatus {
+  if (server === undefined) return LEAVING.test(m.status) ? "stopping" : missing ? "gone" : "unknown";
   if (LEAVING.test(m.status) || server["OS-EXT-STS:task_state"] === "deleting") return "stopping";
   return STATUSES[server.status] ?? "unknown";
 }

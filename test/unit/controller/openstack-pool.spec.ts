@@ -181,7 +181,7 @@ describe("the pool on Heat", () => {
     await b.pool.grow(names(3));
     const all = ids(await b.rest());
     b.servers.delete(all[2] ?? "");
-    await b.rest(3);
+    await b.rest(6);
     expect((await b.look()).members.find((m) => m.id === all[2])?.status).to.equal("gone");
     await b.gone(all[2] ?? "");
     expect([ids(await b.rest()), b.killed]).to.deep.equal([all.filter((_, i) => i !== 2), []]);
