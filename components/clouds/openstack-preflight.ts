@@ -4,6 +4,7 @@ import { ingressRules } from "../policy/security-groups";
 import { look, type Discovered, type LookParts, type LookScope } from "./openstack-discover";
 import { enter } from "./openstack-look/enter";
 import { checkApisAreOutside, checkRoom } from "./openstack-look/networks";
+import { checkSameRange } from "./openstack-look/range";
 import { checkQuotas } from "./openstack-look/quotas";
 import { checkRights } from "./openstack-look/rights";
 
@@ -21,6 +22,7 @@ export async function preflightOpenstack(api: Openstack, config: GridConfig, sco
     checkRights(asking, (parts.nowMs ?? Date.now)()),
     checkApisAreOutside(asking, config),
     checkQuotas(asking, config, flavors, ours, countRules(config)),
+    checkSameRange(asking, config, scope.stack),
   ]);
   const ignored = config.network.vlan === undefined ? [] : ["grid.network.vlan means nothing on OpenStack: the network is the grid's own"];
   return { ...(facts === undefined ? {} : { facts: { ...facts, notes: [...ignored, ...notes, ...facts.notes] } }), problems };

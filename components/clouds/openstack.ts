@@ -1,4 +1,4 @@
-import { compute, images, networking } from "@pulumi/openstack";
+import { compute, type identity, images, networking } from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import { makeOpenstack } from "../openstack/client";
 import type { Openstack, OpenstackSettings } from "../openstack/api";
@@ -8,8 +8,9 @@ import type { GridConfig } from "../config/grid-config";
 import { planNetwork } from "../policy/addresses";
 import { gridNames } from "../policy/names";
 import type { ChildOptions, Cloud } from "./cloud";
+import { credentialTerm, declareCredential } from "./openstack-credential";
 import type { OpenstackFacts } from "./openstack-facts";
-import { declareCredential, declareGroup, stackPrefix } from "./openstack-group";
+import { declareGroup } from "./openstack-group";
 import { resourceHooks, type Hooks } from "./openstack-hooks";
 import { GRID_KEY, IDENTITY_KEY, marker } from "./openstack-marks";
 import { declareNetwork, type OpenstackNetwork } from "./openstack-network";
@@ -40,13 +41,12 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
   const hooks = (): Hooks => (bound ??= resourceHooks(api));
   let sweep: Sweep | undefined;
   let image: pulumi.Output<string> | undefined;
-  let credential: ReturnType<typeof declareCredential> | undefined;
+  let credential: { readonly resource: identity.ApplicationCredential; readonly warnAt: string } | undefined;
   let key: compute.Keypair | undefined;
 
   /** What every resource is given. Where the sweep is there, it is deleted after everything else. */
   const options = (opts: ChildOptions): ChildOptions => ({ ...opts, hooks: hooks(), customTimeouts: TIMEOUTS, ...(sweep === undefined ? {} : { dependsOn: [sweep] }) });
-  const beginSweep = (name: string, config: GridConfig, gridUid: pulumi.Input<string>, opts: ChildOptions): Sweep =>
-    (sweep ??= new Sweep(`${name}-sweep`, { gridUid, scope: "all", stackPrefix: pulumi.output(gridUid).apply((uid) => stackPrefix(config, uid)) }, { ...opts, customTimeouts: { delete: "15m" } }));
+  const beginSweep = (name: string, gridUid: pulumi.Input<string>, opts: ChildOptions): Sweep => (sweep ??= new Sweep(`${name}-sweep`, { gridUid, scope: "all" }, { ...opts, customTimeouts: { delete: "15m" } }));
 
   /** By name where it is named so: a new image under the old name replaces nothing. */
   const imageOf = (name: string, config: GridConfig, gridUid: pulumi.Input<string>, opts: ChildOptions): pulumi.Output<string> => {
@@ -60,8 +60,9 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
     );
     return (image = uploaded.name);
   };
-  const keyOf = (name: string, config: GridConfig, gridUid: pulumi.Input<string>, publicKey: pulumi.Input<string>, opts: ChildOptions): compute.Keypair =>
-    (key ??= new compute.Keypair(`${name}-key`, { name: pulumi.interpolate`${config.name}-${gridUid}`, publicKey }, { ...options(opts), deleteBeforeReplace: true }));
+  /** Its name does not follow the grid's: Heat would replace every member for it. */
+  const keyOf = (name: string, gridUid: pulumi.Input<string>, publicKey: pulumi.Input<string>, opts: ChildOptions): compute.Keypair =>
+    (key ??= new compute.Keypair(`${name}-key`, { name: pulumi.interpolate`elastigrid-${gridUid}`, publicKey }, { ...options(opts), deleteBeforeReplace: true }));
 
   return {
     name: "openstack",
@@ -81,23 +82,24 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
 
     controllerCredentials() {
       if (credential === undefined) throw new Error("the credential is declared with the worker group: declare that first");
+      const { resource, warnAt } = credential;
       return pulumi.secret(
-        pulumi.all([credential.id, credential.secret, credential.expiresAt]).apply(([id, secret, expiresAt]): Record<string, string> => ({ applicationCredentialId: id, applicationCredentialSecret: secret, expiresAt: expiresAt ?? "" })),
+        pulumi.all([resource.id, resource.secret, resource.expiresAt]).apply(([id, secret, expiresAt]): Record<string, string> => ({ applicationCredentialId: id, applicationCredentialSecret: secret, expiresAt: expiresAt ?? "", warnAt })),
       );
     },
 
     privateNetwork(name, { config, gridUid }, opts) {
-      beginSweep(name, config, gridUid, opts);
+      beginSweep(name, gridUid, opts);
       return declareNetwork(name, { config, gridUid, facts: facts() }, options(opts));
     },
 
-    floatingIp(name, { config, gridUid }, opts) {
+    floatingIp(name, { gridUid }, opts) {
       const own = facts().floatingIp;
       if (own !== undefined) {
         const resource = networking.FloatingIp.get(`${name}-ip`, own.id, undefined, opts);
         return { id: resource.id, address: pulumi.output(own.address), resource };
       }
-      beginSweep(name, config, gridUid, opts);
+      beginSweep(name, gridUid, opts);
       const resource = new networking.FloatingIp(`${name}-ip`, { pool: facts().externalNetwork.name, description: marker(gridUid)(`${name}-ip`, { pool: facts().externalNetwork.name }) }, options(opts));
       return { id: resource.id, address: resource.address, resource };
     },
@@ -125,7 +127,7 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
           name: names.master,
           ...(bootVolume ? { blockDevices: [{ uuid: facts().image?.id ?? "", sourceType: "image", destinationType: "volume", bootIndex: 0, volumeSize: Math.ceil(config.master.diskMiB / 1024), deleteOnTermination: true }] } : config.image.uuid === undefined ? { imageName: bootFrom } : { imageId: bootFrom }),
           flavorId: flavor.id,
-          keyPair: keyOf(name, config, gridUid, spec.publicKey, opts).name,
+          keyPair: keyOf(name, gridUid, spec.publicKey, opts).name,
           networks: [{ port: port.id }],
           userData: spec.userData,
           metadata: { [GRID_KEY]: gridUid, [IDENTITY_KEY]: mark(`${name}-server`, { image: config.image, network: config.network.cidr }) },
@@ -152,8 +154,9 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
 
     workerGroup(name, spec, opts) {
       const { config, gridUid } = spec;
-      credential = declareCredential(name, { config, gridUid, facts: facts(), roles, nowMs: (parts.nowMs ?? Date.now)() }, options(opts));
-      const keyName = keyOf(name, config, gridUid, spec.publicKey, opts).name;
+      const term = credentialTerm((parts.nowMs ?? Date.now)(), config.openstack.credential);
+      credential = { resource: declareCredential(name, { config, gridUid, facts: facts(), roles, term }, options(opts)), warnAt: term.warnAt };
+      const keyName = keyOf(name, gridUid, spec.publicKey, opts).name;
       return declareGroup(name, { config, gridUid, network: spec.network as OpenstackNetwork, keyName, userData: spec.userData, facts: facts(), image: imageOf(name, config, gridUid, opts), api }, options(opts));
     },
   };

@@ -25,6 +25,8 @@ export interface OpenstackSettings {
   readonly interface?: "public" | "internal" | "admin";
   /** PEM file of the authority that signed the cloud's certificates. */
   readonly caCertificateFile?: string;
+  /** The same as text, for the controller, which has no such file. */
+  readonly caCertificates?: string;
   /** Do not check certificates. */
   readonly insecure?: boolean;
   /** Name in clouds.yaml, where the settings come from there. */

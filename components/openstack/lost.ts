@@ -1,5 +1,6 @@
 import { CloudError, isCloudError } from "../errors";
 import type { Openstack } from "./api";
+import { removeCredentials } from "./credentials";
 import { removeStack, stacksNamed } from "./stacks";
 
 /** Kinds of things that a lost create may have made. Neutron's are named as in its paths. */
@@ -35,12 +36,8 @@ export async function removeLost(api: Openstack, kind: LostKind | undefined, inp
       for (const stack of found) await removeStack(api, stack, limits);
       return found.length > 0;
     }
-    case "application credential": {
-      const { userId } = await api.session();
-      const path = `/users/${userId}/application_credentials`;
-      const found = await api.list<{ id: string; name: string }>("identity", path, "application_credentials", { query: { name: text(inputs, "name") } });
-      return removeAll(found.filter((c) => c.name === text(inputs, "name")).map((c) => () => api.delete("identity", `${path}/${c.id}`)));
-    }
+    case "application credential":
+      return removeCredentials(api, (name) => name === text(inputs, "name"));
     case "image": {
       const { projectId } = await api.session();
       const found = await api.list<{ id: string; description?: string; owner: string }>("image", "/images", "images", { query: { name: text(inputs, "name"), owner: projectId } });

@@ -14,6 +14,9 @@ interface Limits {
   readonly seconds: number;
 }
 
+/** All Heat stacks of a grid begin with this, whatever the grid is called: the controller's credential reaches no others. */
+export const stackPrefix = (gridUid: string): string => `elastigrid-${gridUid}-`;
+
 /** Stacks of the project, without nested ones. */
 export async function stacksNamed(api: Openstack, wanted: (name: string) => boolean): Promise<readonly HeatStack[]> {
   return (await api.list<HeatStack>("orchestration", "/stacks", "stacks")).filter((s) => wanted(s.stack_name));

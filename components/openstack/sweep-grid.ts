@@ -1,11 +1,11 @@
 import { CloudError, isCloudError } from "../errors";
 import type { Openstack } from "./api";
-import { removeStack, stacksNamed } from "./stacks";
+import { removeCredentials } from "./credentials";
+import { removeStack, stackPrefix, stacksNamed } from "./stacks";
 
 export interface SweepScope {
   readonly gridUid: string;
   readonly scope: "stacks" | "all";
-  readonly stackPrefix: string;
 }
 
 interface Limits {
@@ -20,13 +20,13 @@ interface Marked {
 }
 
 /** Removes everything that carries the grid's mark, in the order in which OpenStack lets go of it. Nothing without the mark is touched. */
-export async function sweepGrid(api: Openstack, { gridUid, scope, stackPrefix }: SweepScope, limits: Limits = LIMITS): Promise<void> {
-  // An empty uid or prefix would be everybody's.
-  if (gridUid === "" || stackPrefix === "") throw new CloudError("invalid", "a sweep needs the grid's uid and the prefix of its stacks");
-  for (const stack of await stacksNamed(api, (name) => name.startsWith(stackPrefix))) await removeStack(api, stack, limits);
+export async function sweepGrid(api: Openstack, { gridUid, scope }: SweepScope, limits: Limits = LIMITS): Promise<void> {
+  // An empty one would be everybody's.
+  if (gridUid === "") throw new CloudError("invalid", "a sweep needs the grid's uid");
+  for (const stack of await stacksNamed(api, (name) => name.startsWith(stackPrefix(gridUid)))) await removeStack(api, stack, limits);
   await sweepServers(api, gridUid, scope, limits);
   if (scope === "stacks") return;
-  const { projectId, userId } = await api.session();
+  const { projectId } = await api.session();
   const marked = async <T extends Marked>(kind: string): Promise<readonly T[]> =>
     (await api.list<T>("network", `/${kind}`, kind.replaceAll("-", "_"), { query: { project_id: projectId } })).filter((o) => o.description?.startsWith(`elastigrid:${gridUid}/`) === true);
   const remove = async (kind: string): Promise<void> => {
@@ -44,9 +44,10 @@ export async function sweepGrid(api: Openstack, { gridUid, scope, stackPrefix }:
     await letGo(() => api.delete("network", `/routers/${router.id}`), limits);
   }
   for (const kind of ["subnets", "networks", "security-groups"]) await remove(kind);
+  for (const image of (await api.list<Marked>("image", "/images", "images", { query: { owner: projectId } })).filter((i) => i.description?.startsWith(`elastigrid:${gridUid}/`) === true)) await api.delete("image", `/images/${image.id}`);
   const keys = await api.list<{ keypair: { name: string } }>("compute", "/os-keypairs", "keypairs");
   for (const { keypair } of keys.filter((k) => k.keypair.name.includes(gridUid))) await api.delete("compute", `/os-keypairs/${encodeURIComponent(keypair.name)}`);
-  await sweepCredentials(api, userId, gridUid);
+  await sweepCredentials(api, gridUid);
 }
 
 /** The master carries an identity of its own: it is the engine's as long as only stacks are swept. */
@@ -58,10 +59,9 @@ async function sweepServers(api: Openstack, gridUid: string, scope: SweepScope["
     if (Date.now() > end) throw new CloudError("timeout", `${(await ours()).length} servers of the grid are still there ${limits.seconds} s after they were deleted`);
 }
 
-async function sweepCredentials(api: Openstack, userId: string, gridUid: string): Promise<void> {
-  const path = `/users/${userId}/application_credentials`;
+async function sweepCredentials(api: Openstack, gridUid: string): Promise<void> {
   try {
-    for (const c of (await api.list<{ id: string; name: string }>("identity", path, "application_credentials")).filter((x) => x.name.includes(gridUid))) await api.delete("identity", `${path}/${c.id}`);
+    await removeCredentials(api, (name) => name.includes(gridUid));
   } catch (e) {
     // Logged in with an application credential that may not see others: then it could not have made one either.
     if (!isCloudError(e, "auth")) throw e;

@@ -5,8 +5,6 @@ export interface SweepArgs {
   gridUid: pulumi.Input<string>;
   /** `stacks`: the grid's Heat stacks only; `all`: everything that carries its mark. */
   scope: "stacks" | "all";
-  /** What the names of the grid's Heat stacks begin with. */
-  stackPrefix: pulumi.Input<string>;
 }
 
 const provider = byName("openstack/sweep");

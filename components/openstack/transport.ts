@@ -5,13 +5,14 @@ import type { OpenstackSettings } from "./api";
 
 /** Node's own fetch where the usual authorities suffice; else one that knows the settings' authority, or asks for none. */
 export function transportOf(settings: OpenstackSettings): typeof fetch {
-  const { caCertificateFile, insecure } = settings;
-  if (caCertificateFile === undefined && insecure !== true) return fetch;
+  const { caCertificateFile, caCertificates, insecure } = settings;
+  if (caCertificateFile === undefined && caCertificates === undefined && insecure !== true) return fetch;
+  const own = caCertificates !== undefined ? () => caCertificates : caCertificateFile !== undefined ? () => readFileSync(caCertificateFile, "utf8") : undefined;
   let ca: string[] | undefined;
   return async (input, init = {}) => {
     const url = new URL(String(input));
     if (url.protocol !== "https:") return fetch(input, init);
-    ca ??= caCertificateFile === undefined ? [] : [...rootCertificates, readFileSync(caCertificateFile, "utf8")];
+    ca ??= own === undefined ? [] : [...rootCertificates, own()];
     return overHttps(url, init, { rejectUnauthorized: insecure !== true, ...(ca.length > 0 ? { ca } : {}) });
   };
 }

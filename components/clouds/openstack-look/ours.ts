@@ -73,6 +73,11 @@ export async function findOurs(asking: Asking, config: GridConfig, stack: string
       else taken.push(`${kind.slice(0, -1).replace("-", " ")} ${object.name} (${object.id}${mark?.stack === undefined ? "" : `, of stack ${mark.stack}`})`);
     }
   }
+  // After a change of the name all that is there still has the old one.
+  for (const kind of neutron) for (const { description } of of(kind)) {
+    const mark = parseMark(description);
+    if (mark?.stack === stack) uids.add(mark.gridUid);
+  }
   const isOurs = (o: Named): boolean => uids.has(parseMark(o.description)?.gridUid ?? "");
   const isOurServer = (s: Server): boolean => uids.has(s.metadata?.["elastigrid-grid"] ?? "");
   for (const server of servers.filter((s) => names.has(s.name) && !isOurServer(s))) taken.push(`server ${server.name} (${server.id})`);

@@ -6,13 +6,13 @@ export interface SweepInputs {
   readonly gridUid: string;
   /** `stacks`: the grid's Heat stacks only; `all`: everything that carries its mark. */
   readonly scope: "stacks" | "all";
-  readonly stackPrefix: string;
 }
 
-const keys = ["gridUid", "scope", "stackPrefix"] as const;
+const keys = ["gridUid", "scope"] as const;
 
 export { configure };
 export const check = (_olds: unknown, news: SweepInputs): Promise<CheckResult<SweepInputs>> => Promise.resolve({ inputs: news, failures: [] });
+/** Only with the uid, and so with everything else, is it replaced: what is deleted for a replacement sweeps, and must find nothing that lives. */
 export const diff = (_id: string, olds: SweepInputs, news: SweepInputs): Promise<{ changes: boolean; replaces: string[] }> => {
   const changed = keys.filter((k) => olds[k] !== news[k]);
   return Promise.resolve({ changes: changed.length > 0, replaces: changed });

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { credentialTerm, controllerRoles } from "../../../components/clouds/openstack-group";
+import { credentialTerm, controllerRoles } from "../../../components/clouds/openstack-credential";
 import { cureOf } from "../../../components/clouds/openstack-heal";
 import { judge, MOST_REPEATS, type Verdict } from "../../../components/clouds/openstack-hooks";
 
