@@ -39,5 +39,7 @@ function openstackSettings(target: OpenstackTarget, { applicationCredentialId: i
     authUrl: target.authUrl, auth: { kind: "applicationCredential", id, secret },
     ...(target.region === undefined ? {} : { region: target.region }),
     ...(target.interface === undefined ? {} : { interface: target.interface }),
+    ...(target.caCertificates === undefined ? {} : { caCertificates: target.caCertificates }),
+    ...(target.insecure === undefined ? {} : { insecure: target.insecure }),
   };
 }

@@ -39,6 +39,10 @@ export interface OpenstackTarget {
   readonly authUrl: string;
   readonly region?: string;
   readonly interface?: "public" | "internal" | "admin";
+  /** PEM, where no public authority signed the cloud's certificates. */
+  readonly caCertificates?: string;
+  /** Do not check certificates: as the deploying user is told to. */
+  readonly insecure?: boolean;
   readonly stackName: string;
   readonly stackId: string;
   /** What the names of all Heat stacks of this grid begin with: besides the current one there may be a former, whose workers drain. */
