@@ -96,6 +96,13 @@ export class Story {
     return seen.value.members;
   }
 
+  /** One round of the controller's loop, without its decisions: it looks, and puts right what is out of order. */
+  private async tended(): Promise<readonly Member[]> {
+    const members = await this.members();
+    await (await this.pool()).tend?.();
+    return members;
+  }
+
   /** The workers as the cloud shows them. */
   async workers(): Promise<readonly SeenServer[]> {
     const ids = new Set((await this.members()).map((m) => m.id));
@@ -120,12 +127,13 @@ export class Story {
       const missing = wanted - (await this.members()).length;
       if (missing <= 0) return true;
       const names = Array.from({ length: missing }, (_, i) => `${String(this.grid["name"])}-worker-${Date.now().toString(36)}${i}`);
-      const { failure, wait } = await pool.grow(names);
+      const { created, accepted, failure, wait } = await pool.grow(names);
       if (failure !== undefined && wait) throw new Error(`it did not grow: ${failure}`);
-      return failure === undefined; // a cloud that is busy is asked again in the next round
+      // A cloud that is busy takes no order yet: the next round asks again.
+      return failure === undefined && (accepted ?? created.length) >= missing;
     });
     await this.until(`${wanted} workers run`, async () => {
-      const members = await this.members();
+      const members = await this.tended();
       for (const m of members) if (m.status === "stopped") await pool.start(m.id);
       return members.length === wanted && members.every((m) => m.status === "running");
     });
@@ -135,13 +143,17 @@ export class Story {
   /** Repeats the removal until it is verified, as the controller does. */
   async remove(id: string): Promise<void> {
     const pool = await this.pool();
-    await this.until(`${id} is gone`, async () => (await pool.remove(id)) === "gone");
+    await this.until(`${id} is gone`, async () => {
+      const gone = (await pool.remove(id)) === "gone";
+      if (!gone) await this.tended();
+      return gone;
+    });
   }
 
-  /** As the controller's loop: it observes on, and what it had to change for its work is put back. */
+  /** As the controller's loop: what it had to change for its work is put back. */
   async rest(): Promise<void> {
     await this.until("the controller is at rest", async () => {
-      await this.members();
+      await this.tended();
       return this.cloud.atRest(this.limits());
     });
   }
