@@ -77,6 +77,17 @@ describe("up goes on where a stack was left", function () {
     await test.stack.up();
     expect(await statuses()).to.not.match(/FAILED|IN_PROGRESS/);
   });
+  it("renews the controller's credential in one up: one is there as before, another one, and it lasts as long as told", async () => {
+    const [old] = await credentials(), rulesBefore = await kept("access rule");
+    await test.configure({ ...trialGrid, workers: { ...trialGrid.workers, min: 2 }, openstack: { credential: { expiresInDays: 100, warnDaysBefore: 20 } } });
+    await test.stack.up();
+    const now = await credentials();
+    expect(now.map((c) => c.id)).to.have.length(1).and.not.include(old?.id);
+    const daysLeft = (Date.parse(`${now[0]?.expires_at ?? ""}Z`.replace("ZZ", "Z")) - Date.now()) / 86_400_000;
+    expect(daysLeft).to.be.within(20, 100);
+    expect(await kept("access rule")).to.equal(rulesBefore);
+    expect(isEmptyChange((await test.stack.preview()).changes)).to.equal(true);
+  });
   it("is destroyed with nothing left", async () => {
     await again();
     await test.stack.destroy();
@@ -91,6 +102,9 @@ describe("up goes on where a stack was left", function () {
   const stacks = async (query: string): Promise<Stack[]> => (await trial.project.api.get<{ stacks: Stack[] }>("orchestration", `/v1/${trial.project.api.projectId}/stacks${query}`)).stacks;
   /** Of the group's stack and of those nested in it. */
   const statuses = async (): Promise<string> => (await stacks("?show_nested=true")).map((s) => s.stack_status).join(",");
+  const credentials = async (): Promise<ReadonlyArray<{ id: string; expires_at: string }>> =>
+    (await trial.project.api.get<{ application_credentials: { id: string; expires_at: string }[] }>("identity", `/v3/users/${trial.project.api.userId}/application_credentials`)).application_credentials;
+  const kept = async (kind: string): Promise<number> => (await trial.project.owned()).filter((o) => o.kind === kind).length;
   /** Signed: who knows it makes the group grow. */
   const upUrl = async (): Promise<string> => {
     const [first] = await stacks("");

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { load } from "js-yaml";
 import { toYaml } from "../../components/render/yaml";
 import { engineEnvironment } from "../../tools/engine-env";
+import { ask, type LabStatus } from "../openstack-lab/control";
+import { labHome, placesOf } from "../openstack-lab/places";
 import { LabApi, type LabLogin, type LabService } from "./openstack-api";
 import { inventory, type Owned } from "./openstack-inventory";
 import type { StackTarget } from "./stack";
@@ -34,6 +36,12 @@ export async function noLab(): Promise<string | undefined> {
   } catch {
     return "not in the network of an OpenStack lab: npm run test:openstack";
   }
+}
+
+/** Why specs whose servers must really run cannot run in this lab; undefined when they can. */
+export async function noGuests(): Promise<string | undefined> {
+  const lab = await ask<LabStatus>(placesOf(labHome()).socket, "GET", "/status");
+  return lab?.settings.virt === "hosts" ? undefined : "servers do not really run in this lab: npm run lab:openstack -- up --guests, then npm test -- openstack";
 }
 
 /** A project of the test's own with an ordinary member in it: nobody else's things can be mistaken for leaks. */
