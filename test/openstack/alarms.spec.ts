@@ -3,7 +3,7 @@ import { parseGridConfig } from "../../components/config/schema";
 import { sshKeyPairFromSeed } from "../../components/policy/ssh-key";
 import { heatOutputs, heatParameters, workerGroupTemplate, type HeatParameter } from "../../components/render/heat";
 import { pause, say, until } from "../support/chaos";
-import { noLab, openLabProject, type LabProject } from "../support/openstack-lab";
+import { needLab, openLabProject, type LabProject } from "../support/openstack-lab";
 import { GRANULARITY_SECONDS, Measures } from "../support/openstack-measures";
 
 const STACK = "alarmed-workers";
@@ -32,11 +32,7 @@ describe("the worker group of Heat, and its alarms", function () {
   let parameters: Record<HeatParameter, string>;
 
   before(async function () {
-    const why = await noLab();
-    if (why !== undefined) {
-      say(`skipped: ${why}`);
-      this.skip();
-    }
+    await needLab(this);
     project = await openLabProject("alarms");
     const { api } = project;
     root = `/v1/${api.projectId}/stacks`;

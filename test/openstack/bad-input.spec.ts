@@ -6,7 +6,7 @@ import { describeProblem } from "../../components/errors";
 import { makeOpenstack } from "../../components/openstack/client";
 import type { OpenstackAuth, OpenstackSettings } from "../../components/openstack/api";
 import { changes, inventory } from "../support/openstack-inventory";
-import { noLab, openLabProject, type LabProject } from "../support/openstack-lab";
+import { needLab, openLabProject, type LabProject } from "../support/openstack-lab";
 
 /** Sizes that the lab's flavors have. */
 const grid = { workers: { max: 3, vcpus: 1, memory: "512 MiB", disk: "2 GiB" }, master: { vcpus: 2, memory: "1 GiB", disk: "4 GiB" } };
@@ -19,11 +19,7 @@ describe("bad input on a real OpenStack", function () {
   const writes: string[] = [];
 
   before(async function () {
-    const reason = await noLab();
-    if (reason !== undefined) {
-      console.log(`      skipped: ${reason}`);
-      this.skip();
-    }
+    await needLab(this);
     project = await openLabProject("bad");
   });
   afterEach(async () => {

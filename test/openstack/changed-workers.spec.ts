@@ -3,8 +3,8 @@ import type { GridStatus } from "../../controller/status";
 import { outcome, submit, waitForJobs } from "../../demo/jobs";
 import { isEmptyChange } from "../../demo/pulumi";
 import { Master } from "../../demo/ssh";
-import { pause, say, until } from "../support/chaos";
-import { noGuests, noLab, openLabProject, type LabProject } from "../support/openstack-lab";
+import { pause, until } from "../support/chaos";
+import { needLab, noGuests, openLabProject, type LabProject } from "../support/openstack-lab";
 import { openTestStack, type TestStack } from "../support/stack";
 
 const LIMIT_MS = 240_000, LOOK_MS = 2_000, JOB_SECONDS = 90;
@@ -24,11 +24,7 @@ describe("workers get another definition while they are busy", function () {
   let olds: readonly string[];
 
   before(async function () {
-    const why = (await noLab()) ?? (await noGuests());
-    if (why !== undefined) {
-      say(`skipped: ${why}`);
-      this.skip();
-    }
+    await needLab(this, noGuests);
     project = await openLabProject("changed");
     test = await openTestStack(project.target(), grid, "changed");
     await test.stack.up();

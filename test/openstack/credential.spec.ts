@@ -11,7 +11,7 @@ import { makeOpenstack } from "../../components/openstack/client";
 import { sshKeyPairFromSeed } from "../../components/policy/ssh-key";
 import { workerGroupTemplate } from "../../components/render/heat";
 import { say, until } from "../support/chaos";
-import { noLab, openLabProject, type LabProject } from "../support/openstack-lab";
+import { needLab, openLabProject, type LabProject } from "../support/openstack-lab";
 
 const PREFIX = "limited-workers-0123456789abcdef-";
 const LIMIT_MS = 180_000;
@@ -68,11 +68,7 @@ describe("the controller's credential", function () {
     });
 
   before(async function () {
-    const why = await noLab();
-    if (why !== undefined) {
-      say(`skipped: ${why}`);
-      this.skip();
-    }
+    await needLab(this);
     project = await openLabProject("credential");
     const { api } = project;
     networkId = (await api.call<{ network: { id: string } }>("network", "POST", "/v2.0/networks", { network: { name: "limited" } })).network.id;

@@ -1,6 +1,6 @@
 import { long, say, seed } from "../support/chaos";
 import type { Hit } from "../support/openstack-fault-plan";
-import { noLab } from "../support/openstack-lab";
+import { needLab } from "../support/openstack-lab";
 import { mean, Trial } from "../support/openstack-trial";
 
 /** Long: as many as promised. Most of a round is waiting, so some run side by side. */
@@ -20,11 +20,7 @@ describe("the whole grid through APIs of which every fifth creation fails", func
   let over = false;
 
   before(async function () {
-    const why = await noLab();
-    if (why !== undefined) {
-      say(`skipped: ${why}`);
-      this.skip();
-    }
+    await needLab(this);
     say(`seed ${seed}`);
     for (let i = 0; i < Math.min(WIDTH, ROUNDS); i += 1) trials.push(await Trial.open(`faults${i}`, { seed: seed + i }, process.env["ELASTIGRID_FAULT_LOG"] === "1" ? (line) => console.log(`        ${i} ${line}`) : undefined));
     let next = 0;

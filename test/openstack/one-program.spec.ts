@@ -3,9 +3,8 @@ import { load } from "js-yaml";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { startLocalCloud, type LocalCloud } from "../../local-cloud";
-import { say } from "../support/chaos";
 import { baseGrid } from "../conformance/story";
-import { noLab, openLabProject, type LabProject } from "../support/openstack-lab";
+import { needLab, openLabProject, type LabProject } from "../support/openstack-lab";
 import { cloudsigmaTarget, openTestStack, packageDir, type StackTarget, type TestStack } from "../support/stack";
 
 interface Step {
@@ -25,11 +24,7 @@ describe("one program for both clouds", function () {
   const plans: Step[][] = [];
 
   before(async function () {
-    const why = await noLab();
-    if (why !== undefined) {
-      say(`skipped: ${why}`);
-      this.skip();
-    }
+    await needLab(this);
     [local, project] = await Promise.all([startLocalCloud({ memory: true, log: () => undefined }), openLabProject("program")]);
     const plan = async (target: StackTarget): Promise<void> => {
       const test = await openTestStack(target, baseGrid, "program");

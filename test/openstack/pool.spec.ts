@@ -5,7 +5,7 @@ import { markMember, readGroup } from "../../components/openstack/heat";
 import { heatOutputs } from "../../components/render/heat";
 import { pause, say, until } from "../support/chaos";
 import { LabGroups, type GroupStackNow } from "../support/openstack-group";
-import { MANY, noLab, openLabProject, type LabProject } from "../support/openstack-lab";
+import { MANY, needLab, openLabProject, type LabProject } from "../support/openstack-lab";
 
 const PREFIX = "pooled-workers-0123456789abcdef-";
 const LIMIT_MS = 240_000, LOOK_MS = 1_000;
@@ -20,11 +20,7 @@ describe("the controller's pool on Heat", function () {
   let project: LabProject, groups: LabGroups, stack: GroupStackNow, pool: OpenstackPool;
 
   before(async function () {
-    const why = await noLab();
-    if (why !== undefined) {
-      say(`skipped: ${why}`);
-      this.skip();
-    }
+    await needLab(this);
     project = await openLabProject("pool");
     groups = await LabGroups.open(project);
     stack = await groups.make(`${PREFIX}aaaaaa`, limits);

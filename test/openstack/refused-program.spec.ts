@@ -1,8 +1,7 @@
 import { expect } from "chai";
 import { isEmptyChange } from "../../demo/pulumi";
-import { say } from "../support/chaos";
 import { changes } from "../support/openstack-inventory";
-import { noLab, openLabProject, type LabProject } from "../support/openstack-lab";
+import { needLab, openLabProject, type LabProject } from "../support/openstack-lab";
 import { failedUp, trialGrid } from "../support/openstack-trial";
 import { openTestStack, type StackTarget } from "../support/stack";
 
@@ -13,11 +12,7 @@ describe("an up that is refused on a real OpenStack", function () {
   const undo: Array<() => Promise<unknown>> = [];
 
   before(async function () {
-    const reason = await noLab();
-    if (reason !== undefined) {
-      say(`skipped: ${reason}`);
-      this.skip();
-    }
+    await needLab(this);
     project = await openLabProject("refused");
   });
   afterEach(async () => {

@@ -3,7 +3,7 @@ import { isEmptyChange } from "../../demo/pulumi";
 import { seeded } from "../../local-cloud/http/faults";
 import { family, killAll, long, pause, say, seed, until } from "../support/chaos";
 import { created } from "../support/openstack-fault-plan";
-import { MANY, noLab } from "../support/openstack-lab";
+import { MANY, needLab } from "../support/openstack-lab";
 import { failedUp, Trial, trialGrid } from "../support/openstack-trial";
 import type { TestStack } from "../support/stack";
 
@@ -14,11 +14,7 @@ describe("up goes on where a stack was left", function () {
   let trial: Trial, test: TestStack;
 
   before(async function () {
-    const why = await noLab();
-    if (why !== undefined) {
-      say(`skipped: ${why}`);
-      this.skip();
-    }
+    await needLab(this);
     trial = await Trial.open("resume", "none");
     test = await trial.stack();
   });
@@ -119,11 +115,7 @@ describe("the engine killed while it makes a grid on OpenStack", function () {
   let trial: Trial;
 
   before(async function () {
-    const why = await noLab();
-    if (why !== undefined) {
-      say(`skipped: ${why}`);
-      this.skip();
-    }
+    await needLab(this);
     say(`seed ${seed}`);
   });
   beforeEach(async () => void (trial = await Trial.open("killed", "none")));

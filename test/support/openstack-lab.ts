@@ -44,6 +44,14 @@ export async function noGuests(): Promise<string | undefined> {
   return lab?.settings.virt === "hosts" ? undefined : "servers do not really run in this lab: npm run lab:openstack -- up --guests, then npm test -- openstack";
 }
 
+/** For a `before`: skips its suite aloud where it cannot run. */
+export async function needLab(suite: Mocha.Context, also: () => Promise<string | undefined> = async () => undefined): Promise<void> {
+  const why = (await noLab()) ?? (await also());
+  if (why === undefined) return;
+  console.log(`      skipped: ${why}`);
+  suite.skip();
+}
+
 /** A project of the test's own with an ordinary member in it: nobody else's things can be mistaken for leaks. */
 export interface LabProject {
   readonly name: string;

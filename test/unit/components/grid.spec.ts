@@ -4,16 +4,7 @@ import { writeFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "../../../components/cloudsigma/client";
-
-interface Seen {
-  readonly type: string;
-  readonly name: string;
-  readonly inputs: Record<string, unknown>;
-}
-
-/** The mark that the engine puts around a secret. */
-const isSecret = (v: unknown): v is { value: unknown } => typeof v === "object" && v !== null && "4dabf18193072939515e22adb298388d" in v;
-const clear = (v: unknown): unknown => (isSecret(v) ? v.value : v);
+import { clear, isSecret, type Declared } from "../../support/mocks";
 
 const DYNAMIC = "pulumi-nodejs:dynamic/cloudsigma:";
 const seed = "11".repeat(32);
@@ -23,7 +14,7 @@ const secretValues = [seed, poolKey, settings.password, "Console1Secret"];
 
 describe("Grid on CloudSigma, under mocks", function () {
   this.timeout(20_000);
-  let seen: Seen[], folder: string, outputs: Record<string, unknown>;
+  let seen: Declared[], folder: string, outputs: Record<string, unknown>;
 
   const deploy = async (raw: object): Promise<void> => {
     seen = [];
@@ -56,12 +47,12 @@ describe("Grid on CloudSigma, under mocks", function () {
     outputs = await new Promise((done) => pulumi.output(wanted).apply(done));
     await (pulumi.runtime as unknown as { disconnect(): Promise<void> }).disconnect();
   };
-  const one = (type: string, name?: string): Seen => {
+  const one = (type: string, name?: string): Declared => {
     const found = seen.filter((s) => s.type === type && (name === undefined || s.name === name));
     expect(found.length, `${type} ${name ?? ""}: ${seen.map((s) => `${s.type} ${s.name}`).join(", ")}`).to.equal(1);
-    return found[0] as Seen;
+    return found[0] as Declared;
   };
-  const apply = (): Seen => one("command:remote:Command", "grid-setup-apply");
+  const apply = (): Declared => one("command:remote:Command", "grid-setup-apply");
 
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "elastigrid-mocks-"));

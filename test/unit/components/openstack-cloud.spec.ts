@@ -7,16 +7,7 @@ import { join } from "node:path";
 import type { Client } from "../../../components/cloudsigma/client";
 import type { Cloud } from "../../../components/clouds/cloud";
 import { fakeOpenstack, openstackWorld, PROJECT, type OpenstackWorld } from "../../support/fake-openstack";
-
-interface Seen {
-  readonly type: string;
-  readonly name: string;
-  readonly inputs: Record<string, any>;
-}
-
-/** The mark that the engine puts around a secret. */
-const isSecret = (v: unknown): v is { value: unknown } => typeof v === "object" && v !== null && "4dabf18193072939515e22adb298388d" in v;
-const clear = (v: unknown): unknown => (isSecret(v) ? v.value : v);
+import { clear, isSecret, type Declared } from "../../support/mocks";
 
 const UID = "0123456789abcdef";
 const SECRET = "secret-of-the-application-credential";
@@ -27,7 +18,7 @@ const nowMs = Date.UTC(2026, 5, 1);
 
 describe("Grid on OpenStack, under mocks", function () {
   this.timeout(20_000);
-  let seen: Seen[], folder: string, outputs: Record<string, unknown>;
+  let seen: Declared[], folder: string, outputs: Record<string, unknown>;
 
   const deploy = async (raw: object, change: (w: OpenstackWorld) => void = () => undefined, other?: Cloud): Promise<void> => {
     seen = [];
@@ -67,10 +58,10 @@ describe("Grid on OpenStack, under mocks", function () {
     outputs = await new Promise((done) => pulumi.output(plain).apply((v) => done(v as Record<string, unknown>)));
     await (pulumi.runtime as unknown as { disconnect(): Promise<void> }).disconnect();
   };
-  const of = (type: string): Seen[] => seen.filter((s) => s.type.endsWith(`:${type}`) && !s.type.startsWith("elastigrid:"));
-  const one = (type: string): Seen => {
+  const of = (type: string): Declared[] => seen.filter((s) => s.type.endsWith(`:${type}`) && !s.type.startsWith("elastigrid:"));
+  const one = (type: string): Declared => {
     expect(of(type).length, `${type}: ${seen.map((s) => `${s.type} ${s.name}`).join(", ")}`).to.equal(1);
-    return of(type)[0] as Seen;
+    return of(type)[0] as Declared;
   };
   const at = (type: string): number => seen.indexOf(one(type));
   const template = (): Record<string, any> => load(clear(one("StackV1").inputs["templateOpts"].Bin) as string) as Record<string, any>;
@@ -95,7 +86,7 @@ describe("Grid on OpenStack, under mocks", function () {
     });
     it("makes the sweep first, the way out before what needs it, and the group last", () => {
       const openstack = seen.filter((s) => s.type.startsWith("openstack:"));
-      expect(seen.findIndex((s) => s.name === "grid-network-sweep")).to.be.lessThan(seen.indexOf(openstack[0] as Seen));
+      expect(seen.findIndex((s) => s.name === "grid-network-sweep")).to.be.lessThan(seen.indexOf(openstack[0] as Declared));
       for (const [earlier, later] of [["Subnet", "RouterInterface"], ["Router", "RouterInterface"], ["RouterInterface", "Port"], ["Port", "Instance"], ["Port", "FloatingIpAssociate"], ["FloatingIpAssociate", "MasterReady"], ["RouterInterface", "StackV1"]] as const)
         expect(at(earlier), `${earlier} before ${later}`).to.be.lessThan(at(later));
       expect(seen.findIndex((s) => s.name === "grid-workers-stacks")).to.be.lessThan(at("StackV1"));
@@ -188,7 +179,7 @@ describe("Grid on OpenStack, under mocks", function () {
     await deploy({ name: "other" });
     const changed = seen.filter((s) => JSON.stringify(s.inputs) !== JSON.stringify(before.find((b) => b.name === s.name)?.inputs)).map((s) => s.name);
     for (const kept of ["grid-network-sweep", "grid-workers-stacks", "grid-workers-definition"]) expect(changed).to.not.include(kept);
-    const was = (type: string): Seen | undefined => before.find((s) => s.type.endsWith(`:${type}`));
+    const was = (type: string): Declared | undefined => before.find((s) => s.type.endsWith(`:${type}`));
     for (const type of ["StackV1", "Keypair"]) expect(one(type).inputs["name"]).to.equal(was(type)?.inputs["name"]);
     expect(clear(one("StackV1").inputs["parameters"]["key_name"])).to.equal(clear(was("StackV1")?.inputs["parameters"]["key_name"]));
   });
