@@ -1,12 +1,12 @@
 import { orchestration } from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import { RandomId } from "@pulumi/random";
-import { readFileSync } from "node:fs";
 import type { OpenstackTarget } from "../config/controller-config";
 import type { GridConfig } from "../config/grid-config";
-import type { Openstack, OpenstackSettings } from "../openstack/api";
+import type { Openstack } from "../openstack/api";
 import { stackPrefix } from "../openstack/stacks";
 import { Sweep } from "../openstack/sweep";
+import { trustOf } from "../openstack/transport";
 import { digest } from "../policy/identity";
 import { heatOutputs, workerGroupTemplate, type HeatParameter } from "../render/heat";
 import type { ChildOptions, WorkerGroupHandle } from "./cloud";
@@ -92,18 +92,13 @@ export function declareGroup(name: string, spec: GroupSpec, opts: ChildOptions):
   const controllerTarget = pulumi.all([stack.id, stack.name, prefix, output(heatOutputs.highAlarm), output(heatOutputs.lowAlarm)]).apply(([stackId, current, stackPrefixText, highId, lowId]): Record<string, unknown> => {
     const target: OpenstackTarget = {
       kind: "openstack", authUrl: facts.authUrl, stackName: current, stackId, stackPrefix: stackPrefixText,
-      ...(facts.region === undefined ? {} : { region: facts.region }), ...trust(spec.api().settings),
+      ...(facts.region === undefined ? {} : { region: facts.region }), ...trustOf(spec.api().settings),
       ...(facts.alarms && (highId !== undefined || lowId !== undefined) ? { alarms: { ...(highId ? { highId } : {}), ...(lowId ? { lowId } : {}) } } : {}),
     };
     return { ...target };
   });
   return { controllerTarget, resource: stack };
 }
-
-/** Whom the deploying user trusts, the controller trusts too; it has no file of theirs. */
-const trust = ({ caCertificateFile: file, insecure }: OpenstackSettings): Pick<OpenstackTarget, "caCertificates" | "insecure"> => ({
-  ...(file === undefined ? {} : { caCertificates: readFileSync(file, "utf8") }), ...(insecure === true ? { insecure } : {}),
-});
 
 const waitFor = (opts: ChildOptions, more: readonly pulumi.Resource[]): { dependsOn: pulumi.Input<pulumi.Input<pulumi.Resource>[]> } => {
   const before = opts.dependsOn === undefined ? [] : Array.isArray(opts.dependsOn) ? (opts.dependsOn as pulumi.Resource[]) : [opts.dependsOn as pulumi.Resource];

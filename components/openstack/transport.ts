@@ -17,6 +17,11 @@ export function transportOf(settings: OpenstackSettings): typeof fetch {
   };
 }
 
+/** The same trust for somebody who has no file of ours. */
+export const trustOf = ({ caCertificateFile: file, insecure }: OpenstackSettings): Pick<OpenstackSettings, "caCertificates" | "insecure"> => ({
+  ...(file === undefined ? {} : { caCertificates: readFileSync(file, "utf8") }), ...(insecure === true ? { insecure } : {}),
+});
+
 function overHttps(url: URL, init: RequestInit, tls: { rejectUnauthorized: boolean; ca?: string[] }): Promise<Response> {
   return new Promise((resolve, reject) => {
     const headers = Object.fromEntries(new Headers(init.headers).entries());
