@@ -23,7 +23,7 @@ export class WorkerGroup extends pulumi.ComponentResource {
     const { cloud, config, gridUid, network, publicKey, consolePassword } = args;
     const { min, max, ...size } = config.workers;
     super("elastigrid:index:WorkerGroup", name, { min, max, ...size }, opts);
-    const group = cloud.workerGroup(name, { config, gridUid, network, userData: workerUserData(config), publicKey, consolePassword: pulumi.secret(consolePassword) }, { parent: this });
+    const group = cloud.workerGroup(name, { config, gridUid, network, userData: workerUserData(config, cloud), publicKey, consolePassword: pulumi.secret(consolePassword) }, { parent: this });
     this.controllerTarget = group.controllerTarget;
     this.registerOutputs({ controllerTarget: this.controllerTarget });
   }

@@ -23,14 +23,18 @@ export const openstackFiles: readonly RecipeFile[] = [
     text: lines(
       "[Unit]", "DefaultDependencies=no", "Conflicts=shutdown.target", "BindsTo=systemd-networkd.service", "After=systemd-networkd.service",
       "Before=network-online.target shutdown.target",
-      "[Service]", "Type=oneshot", "ExecStart=/usr/lib/systemd/systemd-networkd-wait-online --any --timeout=60", "RemainAfterExit=yes",
+      "[Service]", "Type=oneshot", "ExecStart=/usr/lib/systemd/systemd-networkd-wait-online --any --ipv4 --timeout=60", "RemainAfterExit=yes",
     ),
   },
   {
+    // IPv4 by DHCP; IPv6 where a router of the cloud announces a prefix, with the address that the cloud expects, which is made of the card's own: it
+    // lets no other through. Nobody else can have it, so nobody is asked: IPv4 has not to wait for that.
     // The networks of this cloud are tunnels: their packets are smaller than usual, as DHCP says.
     path: "/etc/systemd/network/80-openstack.network",
     text: lines(
-      "[Match]", "Name=en* eth*", "[Network]", "DHCP=ipv4", "LinkLocalAddressing=no", "IPv6AcceptRA=no",
+      "[Match]", "Name=en* eth*",
+      "[Network]", "DHCP=ipv4", "LinkLocalAddressing=ipv6", "IPv6LinkLocalAddressGenerationMode=eui64", "IPv6DuplicateAddressDetection=0", "IPv6PrivacyExtensions=no", "IPv6AcceptRA=yes",
+      "[IPv6AcceptRA]", "Token=eui64", "DHCPv6Client=no", "UseDNS=no", "UseDomains=no",
       "[DHCPv4]", "ClientIdentifier=mac", "UseDomains=no", "UseHostname=no", "UseNTP=no", "UseMTU=yes",
     ),
   },

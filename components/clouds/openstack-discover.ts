@@ -8,6 +8,7 @@ import { enter } from "./openstack-look/enter";
 import { findFlavors } from "./openstack-look/flavors";
 import { checkHeat } from "./openstack-look/heat";
 import { findImage, type ReadHead } from "./openstack-look/images";
+import { findIpv6, type Ipv6 } from "./openstack-look/ipv6";
 import type { ProjectsOf } from "./openstack-look/login";
 import { findExternalNetwork, findFloatingIp } from "./openstack-look/networks";
 import { findOurs, type Ours } from "./openstack-look/ours";
@@ -45,6 +46,7 @@ export interface Look {
   /** What other checks need as well. */
   readonly flavors: Promise<{ readonly master?: Flavor; readonly workers?: Flavor } | undefined>;
   readonly ours: Promise<Ours | undefined>;
+  readonly ipv6: Promise<Ipv6 | undefined>;
 }
 
 /** Begins all reads. */
@@ -52,18 +54,20 @@ export function look(asking: Asking, config: GridConfig, scope: LookScope, parts
   const ours = findOurs(asking, config, scope.stack);
   const flavors = findFlavors(asking, config);
   const network = findExternalNetwork(asking, config);
+  const ipv6 = findIpv6(asking, config, network, scope.stack);
   const heatTypes = checkHeat(asking);
   const facts = (async (): Promise<OpenstackFacts | undefined> => {
     const { api, session } = asking;
-    const [authUrl, way, floatingIp, image, chosen, alarms] = await Promise.all([
+    const [authUrl, way, second, floatingIp, image, chosen, alarms] = await Promise.all([
       asking.ask("identity", api.endpoint("identity")),
       network,
+      ipv6,
       findFloatingIp(asking, config, network, ours),
       findImage(asking, config, scope.projectRoot || process.cwd(), parts.readHead),
       flavors,
       findAlarms(asking, config, heatTypes),
     ]);
-    if (authUrl === undefined || way === undefined || image === undefined || chosen?.master === undefined || chosen.workers === undefined || alarms === undefined) return undefined;
+    if (authUrl === undefined || way === undefined || second === undefined || image === undefined || chosen?.master === undefined || chosen.workers === undefined || alarms === undefined) return undefined;
     if (config.address !== undefined && floatingIp === undefined) return undefined;
     const { region } = api.settings;
     return {
@@ -71,12 +75,15 @@ export function look(asking: Asking, config: GridConfig, scope: LookScope, parts
       userId: session.userId,
       ...(region === undefined ? {} : { region }),
       authUrl,
-      ...way,
+      externalNetwork: way.externalNetwork,
+      dnsServers: way.dnsServers,
+      ...(second.pool === undefined ? {} : { ipv6Pool: second.pool }),
       ...image,
       flavors: { master: chosen.master, workers: chosen.workers },
       ...(floatingIp === undefined ? {} : { floatingIp }),
       ...alarms,
+      notes: [...(second.note === undefined ? [] : [second.note]), ...alarms.notes],
     };
   })();
-  return { facts, flavors, ours };
+  return { facts, flavors, ours, ipv6 };
 }

@@ -17,8 +17,8 @@ export interface OpenstackFacts {
   readonly floatingIp?: { readonly id: string; readonly address: string };
   /** Aodh and Gnocchi are both there and carry the measures: the cloud evaluates the CPU alarms. */
   readonly alarms: boolean;
-  /** The external network has IPv6 too, as far as the project may see. */
-  readonly ipv6: boolean;
+  /** Id of the subnet pool that gives the private network its IPv6 prefix; undefined: IPv4 only. */
+  readonly ipv6Pool?: string;
   /** Worth a line in every preview, such as that Aodh is missing. */
   readonly notes: readonly string[];
 }

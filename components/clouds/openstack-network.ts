@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { GridConfig } from "../config/grid-config";
 import { planNetwork } from "../policy/addresses";
 import { gridNames } from "../policy/names";
+import { IPV6_PREFIX } from "./openstack-look/ipv6";
 import { ingressRules, type IngressRule } from "../policy/security-groups";
 import type { ChildOptions, NetworkHandle } from "./cloud";
 import type { OpenstackFacts } from "./openstack-facts";
@@ -16,7 +17,7 @@ export interface OpenstackNetwork extends NetworkHandle {
   readonly ways: readonly pulumi.Resource[];
 }
 
-/** Network, subnet, a router to the outside, and the security groups of master and workers. */
+/** Network, subnets, a router to the outside, and the security groups of master and workers. */
 export function declareNetwork(name: string, spec: { config: GridConfig; gridUid: pulumi.Input<string>; facts: OpenstackFacts }, opts: ChildOptions): OpenstackNetwork {
   const { config, facts } = spec;
   const names = gridNames(config.name);
@@ -41,16 +42,49 @@ export function declareNetwork(name: string, spec: { config: GridConfig; gridUid
   );
   const router = new networking.Router(`${name}-router`, { name: `${config.name}-router`, description: mark(`${name}-router`), adminStateUp: true, externalNetworkId: facts.externalNetwork.id }, opts);
   const way = new networking.RouterInterface(`${name}-interface`, { routerId: router.id, subnetId: subnet.id }, opts);
+  const ways = [way];
+  if (facts.ipv6Pool !== undefined) {
+    const second = new networking.Subnet(
+      `${name}-subnet6`,
+      {
+        name: `${names.network}-ipv6`,
+        description: mark(`${name}-subnet6`, { pool: facts.ipv6Pool }),
+        networkId: network.id,
+        ipVersion: 6,
+        subnetpoolId: facts.ipv6Pool,
+        prefixLength: IPV6_PREFIX,
+        // Neutron gives every port of the network an address made of its MAC, those that exist too; guests make the same by themselves.
+        ipv6AddressMode: "slaac",
+        ipv6RaMode: "slaac",
+      },
+      opts,
+    );
+    ways.push(new networking.RouterInterface(`${name}-interface6`, { routerId: router.id, subnetId: second.id }, opts));
+  }
   const rules = ingressRules(config);
   const group = (role: "master" | "workers"): networking.SecGroup => {
     const made = new networking.SecGroup(`${name}-${role}`, { name: `${config.name}-${role}`, description: mark(`${name}-${role}`), deleteDefaultRules: false }, opts);
     for (const rule of rules[role]) for (const from of rule.from) declareRule(`${name}-${role}`, made, rule, from, mark, opts);
+    if (facts.ipv6Pool !== undefined) {
+      const logical = `${name}-${role}-router-advertisements`;
+      new networking.SecGroupRule(
+        logical,
+        { securityGroupId: made.id, direction: "ingress", ethertype: "IPv6", protocol: "ipv6-icmp", portRangeMin: ROUTER_ADVERTISEMENT, portRangeMax: 0, remoteIpPrefix: "fe80::/10", description: mark(logical) },
+        { ...opts, deletedWith: made },
+      );
+    }
     return made;
   };
   // By the interface's id: who attaches to the network waits for its way out.
   const id = pulumi.all([subnet.networkId, way.id]).apply(([networkId]) => networkId);
-  return { id, resource: network, subnetId: subnet.id, groups: { master: group("master"), workers: group("workers") }, ways: [way] };
+  return { id, resource: network, subnetId: subnet.id, groups: { master: group("master"), workers: group("workers") }, ways };
 }
+
+/**
+ * Type in ICMPv6. Neutron lets those of its router in by itself, but on some clouds only to ports that come after the router's
+ * interface; and it lets no port send any.
+ */
+const ROUTER_ADVERTISEMENT = 134;
 
 /** Named by what it opens, so that a change of one rule touches no other. */
 function declareRule(prefix: string, group: networking.SecGroup, rule: IngressRule, from: string, mark: ReturnType<typeof marker>, opts: ChildOptions): void {

@@ -16,12 +16,12 @@ export async function preflightOpenstack(api: Openstack, config: GridConfig, sco
   const { asking, problems } = await enter(api, parts.projectsOf);
   if (asking === undefined) return { problems };
   checkRoom(asking, config);
-  const { facts: found, flavors, ours } = look(asking, config, scope, parts);
+  const { facts: found, flavors, ours, ipv6 } = look(asking, config, scope, parts);
   const [facts, notes] = await Promise.all([
     found,
     checkRights(asking, (parts.nowMs ?? Date.now)()),
     checkApisAreOutside(asking, config),
-    checkQuotas(asking, config, flavors, ours, countRules(config)),
+    checkQuotas(asking, config, { flavors, ours, ipv6, securityGroupRules: countRules(config) }),
     checkSameRange(asking, config, scope.stack),
   ]);
   const ignored = config.network.vlan === undefined ? [] : ["grid.network.vlan means nothing on OpenStack: the network is the grid's own"];

@@ -33,6 +33,8 @@ export interface OpenstackOptions {
   readonly imageFile?: string;
   /** The master boots from a volume of its disk's size. */
   readonly bootVolume: boolean;
+  /** An IPv6 subnet too, where the cloud has a prefix for it. */
+  readonly ipv6: boolean;
   readonly alarms: { readonly native: boolean; readonly metric: string; readonly aggregationMethod: string; readonly granularitySeconds: number; readonly resourceType: string };
   readonly credential: { readonly expiresInDays: number; readonly warnDaysBefore: number; readonly accessRules: boolean };
 }

@@ -15,6 +15,10 @@ export const openstackSchema = z
       .max(5, text("are more than five", "name five or fewer"))
       .optional()
       .describe("DNS servers of the private network; else those of the external network's subnet, else (and with `[]`) the cloud's own"),
+    ipv6: z
+      .boolean()
+      .default(true)
+      .describe("whether master and workers get an IPv6 address as well, where the external network has IPv6 and the project a default IPv6 subnet pool; nothing is opened by it"),
     masterFlavor: nonEmpty(orLeaveOut).optional().describe("name or id of the master's flavor; else the smallest that fits `master`"),
     workersFlavor: nonEmpty(orLeaveOut).optional().describe("name or id of the workers' flavor; else the smallest that fits `workers`"),
     imageFile: nonEmpty("name a file, or leave the key out")

@@ -31,13 +31,13 @@ export function masterUserData(config: GridConfig, network: GuestNetwork): strin
 }
 
 /** First boot of a worker, the same for all: what differs comes from the server's uuid. Holds no secret. */
-export function workerUserData(config: GridConfig): string {
+export function workerUserData(config: GridConfig, network: GuestNetwork): string {
   return userData({
     ...base(config),
     preserve_hostname: true,
     users: [],
     bootcmd: [...firstBootAgain, ["sh", "-c", workerIdentityScript(config)]],
-    write_files: writeFiles(workerFiles(config)),
+    write_files: writeFiles(workerFiles(config, network)),
     // The appliance needs no commands: its units were never loaded before their files came, and enrolment starts by itself.
     // Elsewhere packages are installed first, which may load and start what they bring.
     ...(config.image.kind === "stock" ? { runcmd: [["systemctl", "daemon-reload"], ["systemctl", "enable", "--now", "elastigrid-enrol.service"]] } : {}),

@@ -13,7 +13,7 @@ export const nicDefinitions = "/etc/elastigrid/nics.nft";
 export function masterNftables(config: GridConfig, network: GuestNetwork): string {
   const { cidr } = planNetwork(config.network.cidr);
   const rules = ingressRules(config).master;
-  if (network.servesDhcp) return lines("#!/usr/sbin/nft -f", "# Written by elastigrid.", ...fresh, ...table(rules.map((r) => accept(r))));
+  if (network.servesDhcp) return lines("#!/usr/sbin/nft -f", "# Written by elastigrid.", ...fresh, ...table([...ipv6Itself, ...rules.map((r) => accept(r))]));
   return lines(
     "#!/usr/sbin/nft -f",
     "# Written by elastigrid.",
@@ -37,8 +37,8 @@ export function masterNftables(config: GridConfig, network: GuestNetwork): strin
 }
 
 /** A worker's rules: only the master gets in, and what is declared. */
-export const workerNftables = (config: GridConfig): string =>
-  lines("#!/usr/sbin/nft -f", "# Written by elastigrid.", ...fresh, ...table(ingressRules(config).workers.map((r) => accept(r))));
+export const workerNftables = (config: GridConfig, network: GuestNetwork): string =>
+  lines("#!/usr/sbin/nft -f", "# Written by elastigrid.", ...fresh, ...table([...(network.servesDhcp ? ipv6Itself : []), ...ingressRules(config).workers.map((r) => accept(r))]));
 
 const table = (input: readonly string[], more: readonly string[] = []): string[] => [
   "table inet elastigrid {",
@@ -55,6 +55,15 @@ const table = (input: readonly string[], more: readonly string[] = []): string[]
 const fresh = ["table inet elastigrid {}", "delete table inet elastigrid"] as const;
 
 const always = ["    ct state established,related accept", "    ct state invalid drop", '    iif "lo" accept'] as const;
+
+/**
+ * Without these a host has no IPv6 address for long, and no neighbours. They come from its own link: a router would have lowered the hop limit.
+ * Neutron lets neighbours in unasked, and where there is IPv6 the adapter has a rule for routers. Elsewhere guests have no IPv6.
+ */
+const ipv6Itself = [
+  '    ip6 hoplimit 255 icmpv6 type { nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept comment "IPv6: routers and neighbours"',
+  '    ip6 saddr fe80::/10 icmpv6 type mld-listener-query accept comment "IPv6: who listens"',
+] as const;
 
 const accept = (rule: IngressRule, card = ""): string => `    ${card}ip saddr ${set(rule.from)} ${matchOf(rule)} accept comment "${rule.name}"`;
 

@@ -1,17 +1,17 @@
 import type { GridConfig } from "../config/grid-config";
 import { planNetwork } from "../policy/addresses";
 import { cpuProbePath, workerCondorConfig } from "./condor";
-import { lines, type GuestFile } from "./guest-file";
+import { lines, type GuestFile, type GuestNetwork } from "./guest-file";
 import { condorDropIn } from "./master";
 import { workerNftables } from "./nftables";
 import { cpuProbe, enrolScript, enrolUnit } from "./scripts";
 
 /** All files that make a plain image a worker. */
-export function workerFiles(config: GridConfig): GuestFile[] {
+export function workerFiles(config: GridConfig, network: GuestNetwork): GuestFile[] {
   return [
     ...(config.image.kind === "appliance" ? [{ path: "/etc/resolv.conf", text: lines(`nameserver ${planNetwork(config.network.cidr).masterAddress}`) }] : []),
     { path: "/etc/sysctl.d/60-elastigrid.conf", text: sysctl },
-    { path: "/etc/nftables.conf", mode: "0755", text: workerNftables(config) },
+    { path: "/etc/nftables.conf", mode: "0755", text: workerNftables(config, network) },
     { path: "/etc/condor/config.d/80-elastigrid.config", text: workerCondorConfig(config) },
     { path: "/etc/systemd/system/condor.service.d/10-elastigrid.conf", text: condorDropIn("/etc/condor/tokens.d/worker", "systemd-networkd.service") },
     { path: cpuProbePath, mode: "0755", text: cpuProbe() },

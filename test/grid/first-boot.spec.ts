@@ -71,7 +71,7 @@ describe("first boot", function () {
     const server = `require("http").createServer((q,s)=>s.end(q.url==="/v1/enrol"?${JSON.stringify(token)}:"")).listen(9600,"10.77.0.1")`;
     await ssh("cat > /root/enrol.js; systemd-run -q --unit=enrol-for-spec node /root/enrol.js", server);
     await cloud.boot({
-      uuid: WORKER, name: "boot-worker-1", cpuMHz: 2000, smp: 1, memoryBytes: 2 ** 29, bootDriveUuid: "disk-w", publicKeys: [], meta: meta(workerUserData(config)),
+      uuid: WORKER, name: "boot-worker-1", cpuMHz: 2000, smp: 1, memoryBytes: 2 ** 29, bootDriveUuid: "disk-w", publicKeys: [], meta: meta(workerUserData(config, { servesDhcp: false })),
       nics: [{ mac: "22:b5:00:00:00:01", vlanUuid: VLAN }],
     });
   });

@@ -35,6 +35,7 @@ export function openstackWorld(): OpenstackWorld {
       "compute /servers/detail": [],
       "network /networks": [{ id: "ext", name: "public", status: "ACTIVE", admin_state_up: true, "router:external": true, subnets: ["s"] }],
       "network /subnets": [],
+      "network /subnetpools": [],
       "network /routers": [],
       "network /security-groups": [],
       "network /floatingips": [],

@@ -13,6 +13,8 @@ interface Network {
   readonly admin_state_up?: boolean;
   readonly subnets?: readonly string[];
   readonly "router:external"?: boolean;
+  /** IPv6 addresses of another scope are not routed to it. */
+  readonly ipv6_address_scope?: string | null;
 }
 
 interface Subnet {
@@ -21,7 +23,11 @@ interface Subnet {
   readonly dns_nameservers?: readonly string[];
 }
 
-export type FoundNetwork = Pick<OpenstackFacts, "externalNetwork" | "dnsServers" | "ipv6">;
+export interface FoundNetwork extends Pick<OpenstackFacts, "externalNetwork" | "dnsServers"> {
+  /** Ordinary users see how many subnets it has, but not of which kind. */
+  readonly ipv6: "yes" | "no" | "perhaps";
+  readonly ipv6Scope: string | null;
+}
 
 /** The way out: the network that is named, else the only external one; with what the project may see of its subnets. */
 export async function findExternalNetwork(asking: Asking, config: GridConfig): Promise<FoundNetwork | undefined> {
@@ -42,7 +48,14 @@ export async function findExternalNetwork(asking: Asking, config: GridConfig): P
     if (own !== undefined && cidr !== undefined && overlaps(own, cidr)) asking.complain("grid.network.cidr", config.network.cidr, `overlaps the external network ${network.name} (${subnet.cidr})`, "choose another private range");
   }
   const dnsServers = config.openstack.dnsServers ?? subnets.filter((s) => s.ip_version === 4).flatMap((s) => s.dns_nameservers ?? []);
-  return { externalNetwork: { id: network.id, name: network.name }, dnsServers: [...new Set(dnsServers)], ipv6: subnets.some((s) => s.ip_version === 6) };
+  const ipv6Scope = network.ipv6_address_scope ?? null;
+  return { externalNetwork: { id: network.id, name: network.name }, dnsServers: [...new Set(dnsServers)], ipv6: hasIpv6(network, subnets), ipv6Scope };
+}
+
+/** One subnet is IPv4: floating IPs come from it. */
+function hasIpv6(network: Network, seen: readonly Subnet[]): FoundNetwork["ipv6"] {
+  if (typeof network.ipv6_address_scope === "string" || seen.some((s) => s.ip_version === 6)) return "yes";
+  return (network.subnets?.length ?? 0) > Math.max(1, seen.length) ? "perhaps" : "no";
 }
 
 async function chooseNetwork(asking: Asking, external: readonly Network[], wanted: string | undefined): Promise<Network | undefined> {

@@ -2,6 +2,7 @@ import type { GridConfig } from "../../config/grid-config";
 import { formatSizeMiB } from "../../policy/sizes";
 import type { Flavor } from "../openstack-facts";
 import type { Asking } from "./asking";
+import type { Ipv6 } from "./ipv6";
 import type { Ours } from "./ours";
 
 type ComputeLimits = Readonly<Partial<Record<"maxTotalInstances" | "maxTotalCores" | "maxTotalRAMSize" | "maxTotalKeypairs" | "totalInstancesUsed" | "totalCoresUsed" | "totalRAMUsed", number>>>;
@@ -25,18 +26,27 @@ interface Room {
   readonly perWorker?: number;
 }
 
+/** What the grid is going to need, as far as other looks have found it out. */
+export interface Needs {
+  readonly flavors: Promise<{ readonly master?: Flavor; readonly workers?: Flavor } | undefined>;
+  readonly ours: Promise<Ours | undefined>;
+  readonly ipv6: Promise<Ipv6 | undefined>;
+  readonly securityGroupRules: number;
+}
+
 /** What is full already or too small for `workers.max`; only what is not there yet counts. */
-export async function checkQuotas(asking: Asking, config: GridConfig, flavors: Promise<{ readonly master?: Flavor; readonly workers?: Flavor } | undefined>, ours: Promise<Ours | undefined>, securityGroupRules: number): Promise<void> {
+export async function checkQuotas(asking: Asking, config: GridConfig, { flavors, ours, ipv6, securityGroupRules }: Needs): Promise<void> {
   const { api, session } = asking;
   const volumes = config.openstack.bootVolume ? await asking.ask("identity", api.has("volume")) : undefined;
   if (volumes === false) asking.complain("grid.openstack.bootVolume", "true", "is not possible: the catalog has no volume service (Cinder)", "set it to false, and choose a flavor with a disk; or ask the cloud's administrator");
-  const [compute, network, volume, keypairs, chosen, own] = await Promise.all([
+  const [compute, network, volume, keypairs, chosen, own, second] = await Promise.all([
     asking.ask("compute", api.get<{ limits: { absolute: ComputeLimits } }>("compute", "/limits")),
     asking.ask("network", api.find<{ quota: NetworkQuota }>("network", `/quotas/${session.projectId}/details`).then((found) => found ?? { quota: {} })),
     volumes === true ? asking.ask("volume", api.get<{ limits: { absolute: VolumeLimits } }>("volume", "/limits")) : undefined,
     asking.ask("compute", api.list<{ keypair: { name: string } }>("compute", "/os-keypairs", "keypairs")),
     flavors,
     ours,
+    ipv6,
   ]);
   // Without knowing what is ours a second `up` would be refused for what the first one made.
   if (own === undefined) return;
@@ -46,7 +56,7 @@ export async function checkQuotas(asking: Asking, config: GridConfig, flavors: P
     const names = keypairs.map((k) => k.keypair.name);
     rooms.push({ what: "key pairs", option: "key-pairs", limit: compute.limits.absolute.maxTotalKeypairs, used: names.length, ours: names.filter((n) => [...own.uids].some((uid) => n.includes(uid))).length > 0 ? 1 : 0, needed: 1, path: "openstack quota" });
   }
-  if (network !== undefined) rooms.push(...networkRooms(config, network.quota, own, securityGroupRules));
+  if (network !== undefined) rooms.push(...networkRooms(config, network.quota, own, securityGroupRules, second?.pool !== undefined));
   if (volume !== undefined) {
     const { maxTotalVolumes, totalVolumesUsed, maxTotalVolumeGigabytes, totalGigabytesUsed } = volume.limits.absolute;
     const there = own.servers.length > 0 ? 1 : 0;
@@ -71,7 +81,8 @@ function computeRooms(config: GridConfig, limits: ComputeLimits, chosen: { reado
   return rooms;
 }
 
-function networkRooms(config: GridConfig, quota: NetworkQuota, own: Ours, securityGroupRules: number): Room[] {
+function networkRooms(config: GridConfig, quota: NetworkQuota, own: Ours, securityGroupRules: number, ipv6: boolean): Room[] {
+  const subnets = ipv6 ? 2 : 1;
   const room = (key: string, what: string, option: string, ours: number, needed: number, more: Partial<Room> = {}): Room => {
     const found = quota[key];
     return { what, option, limit: found?.limit, used: found === undefined ? undefined : found.used + (found.reserved ?? 0), ours, needed, path: "openstack quota", ...more };
@@ -79,14 +90,14 @@ function networkRooms(config: GridConfig, quota: NetworkQuota, own: Ours, securi
   const { max } = config.workers;
   return [
     room("network", "networks", "networks", own.networks, 1),
-    room("subnet", "subnets", "subnets", own.subnets, 1),
+    room("subnet", "subnets", "subnets", own.subnets, subnets),
     room("router", "routers", "routers", own.routers, 1),
-    // The router's, the DHCP server's, the master's.
-    room("port", "ports", "ports", own.ports.size, 3 + max, { path: "grid.workers.max", value: String(max), perWorker: 1 }),
+    // The router has one in each subnet; the DHCP server's, the master's.
+    room("port", "ports", "ports", own.ports.size, subnets + 2 + max, { path: "grid.workers.max", value: String(max), perWorker: 1 }),
     ...(config.address === undefined ? [room("floatingip", "floating IPs", "floating-ips", own.floatingIps, 1, { path: "grid.address" })] : []),
     room("security_group", "security groups", "secgroups", own.securityGroups, 2),
     // Rules are counted with their groups: both are made together.
-    ...(own.securityGroups >= 2 ? [] : [room("security_group_rule", "security group rules", "secgroup-rules", 0, securityGroupRules)]),
+    ...(own.securityGroups >= 2 ? [] : [room("security_group_rule", "security group rules", "secgroup-rules", 0, securityGroupRules + (ipv6 ? 2 : 0))]),
   ];
 }
 

@@ -210,6 +210,40 @@ describe("Grid on OpenStack, under mocks", function () {
     expect(template()["resources"].group.properties.max_size).to.equal(2);
   });
 
+  describe("where the cloud has IPv6", () => {
+    const ipv6 = (w: OpenstackWorld): void => {
+      Object.assign((w.answers["network /networks"] as object[])[0] as object, { subnets: ["s4", "s6"] });
+      w.answers["network /subnetpools"] = [{ id: "pool6", name: "prefixes", project_id: "admins", shared: true, is_default: true, ip_version: 6, min_prefixlen: "48", max_prefixlen: "64", address_scope_id: null }];
+    };
+    const named = (name: string): Declared => seen.find((s) => s.name === name && s.type.startsWith("openstack:")) as Declared;
+    let without: Declared[];
+    before(async () => {
+      await deploy({}, ipv6);
+      without = seen;
+      await deploy({ openstack: { ipv6: false } }, ipv6);
+      [seen, without] = [without, seen];
+    });
+
+    it("adds a marked subnet of the pool's and its way out, before anything attaches to the network", () => {
+      const { description, ...inputs } = named("grid-network-subnet6").inputs;
+      expect(inputs).to.deep.equal({ name: "grid-network-ipv6", networkId: "grid-network-network-id", ipVersion: 6, subnetpoolId: "pool6", prefixLength: 64, ipv6AddressMode: "slaac", ipv6RaMode: "slaac" });
+      expect(description).to.match(new RegExp(`^elastigrid:${UID}/grid-network-subnet6#[0-9a-f]{8} of elastigrid/test$`));
+      expect(named("grid-network-interface6").inputs).to.deep.equal({ routerId: "grid-network-router-id", subnetId: "grid-network-subnet6-id" });
+      for (const type of ["Port", "StackV1"]) expect(seen.indexOf(named("grid-network-interface6"))).to.be.lessThan(at(type));
+    });
+    it("changes nothing else: no port, server, group or rule is made in another way", () => {
+      expect(seen.filter((s) => !without.some((o) => o.name === s.name && o.type === s.type)).map((s) => s.name)).to.have.members([
+        "grid-network-subnet6", "grid-network-interface6", "grid-network-master-router-advertisements", "grid-network-workers-router-advertisements",
+      ]);
+      for (const other of without.filter((o) => o.type.startsWith("openstack:"))) expect(seen.find((s) => s.name === other.name && s.type === other.type)?.inputs, other.name).to.deep.equal(other.inputs);
+    });
+    it("opens nothing by IPv6, but to the announcements of the router", () => {
+      expect(of("SecGroupRule").length).to.be.greaterThan(5);
+      for (const { name, inputs } of of("SecGroupRule").filter((r) => r.inputs["ethertype"] !== "IPv4"))
+        expect(inputs, name).to.include({ direction: "ingress", ethertype: "IPv6", protocol: "ipv6-icmp", portRangeMin: 134, portRangeMax: 0, remoteIpPrefix: "fe80::/10" });
+    });
+  });
+
   it("boots the master from a volume of its own where that is asked for", async () => {
     await deploy({ openstack: { bootVolume: true }, master: { disk: "12 GiB" } }, (w) => {
       w.services.add("volume");

@@ -16,6 +16,8 @@ const external = (w: OpenstackWorld): Row => rows(w, "network /networks")[0] as 
 const password = (w: OpenstackWorld) => w.settings.auth as Extract<OpenstackWorld["settings"]["auth"], { kind: "password" }>;
 const mark = (logical: string, stack = "p/s"): string => `elastigrid:abc123/${logical}#01234567 of ${stack}`;
 
+const pool6 = (over: Row = {}): Row => ({ id: "pool6", name: "prefixes", project_id: "admins", shared: true, is_default: true, ip_version: 6, min_prefixlen: "48", max_prefixlen: "64", address_scope_id: null, ...over });
+
 const check = (w: OpenstackWorld, raw: object = {}, parts: LookParts = {}): Promise<Discovered> => preflightOpenstack(fakeOpenstack(w), parseGridConfig(raw), { stack: "p/s", projectRoot: "/nowhere" }, { projectsOf: async () => undefined, ...parts });
 
 /** [what is wrong, configuration, change of the cloud, path, part of value, rule and fix] */
@@ -108,6 +110,7 @@ describe("preflight on OpenStack", () => {
   it("finds nothing wrong where nothing is, and says what the adapter must know", async () => {
     const w = openstackWorld();
     rows(w, "network /subnets").push({ network_id: "ext", ip_version: 4, cidr: "203.0.113.0/24", dns_nameservers: ["203.0.113.53"] }, { network_id: "ext", ip_version: 6, cidr: "2001:db8::/64" });
+    rows(w, "network /subnetpools").push(pool6());
     expect(await check(w)).to.deep.equal({
       problems: [],
       facts: {
@@ -117,7 +120,7 @@ describe("preflight on OpenStack", () => {
         authUrl: "https://cloud.example.org/identity",
         externalNetwork: { id: "ext", name: "public" },
         dnsServers: ["203.0.113.53"],
-        ipv6: true,
+        ipv6Pool: "pool6",
         image: { id: "img", name: "elastigrid-appliance" },
         flavors: { master: { id: "id-m1.medium", name: "m1.medium", vcpus: 2, memoryMiB: 2048, diskGiB: 20 }, workers: { id: "id-m1.small", name: "m1.small", vcpus: 1, memoryMiB: 1024, diskGiB: 5 } },
         alarms: true,
@@ -195,6 +198,67 @@ describe("preflight on OpenStack", () => {
     expect((await at({ ...raw, workers: { disk: "2 GiB" } }, head)).problems.map((p) => p.path)).to.deep.equal(["grid.workers.disk"]);
     expect((await at(raw, Buffer.alloc(32))).facts?.upload?.format).to.equal("raw");
     expect((await at(raw, head)).facts?.image).to.equal(undefined);
+  });
+});
+
+describe("IPv6 on OpenStack", () => {
+  const seen = (w: OpenstackWorld): unknown => rows(w, "network /subnets").push({ network_id: "ext", ip_version: 6, cidr: "2001:db8::/64", project_id: "admins" });
+  const hidden = (w: OpenstackWorld): unknown => (external(w)["subnets"] = ["s4", "s6"]);
+  const scoped = (w: OpenstackWorld): unknown => (external(w)["ipv6_address_scope"] = "scope");
+  const pool = (over: Row = {}) => (w: OpenstackWorld): unknown => rows(w, "network /subnetpools").push(pool6(over));
+  const kept = (stack: string) => (w: OpenstackWorld): unknown => rows(w, "network /subnets").push({ id: "own6", ip_version: 6, cidr: "2001:db8:1::/64", project_id: PROJECT, subnetpool_id: "old", description: mark("grid-network-subnet6", stack) });
+
+  /** [what the cloud has, changes, the pool that is taken, note] */
+  const clouds: Array<[string, ReadonlyArray<(w: OpenstackWorld) => unknown>, string | undefined, RegExp | undefined]> = [
+    ["a default pool for all", [seen, pool()], "pool6", undefined],
+    ["a default pool of the project's own", [seen, pool({ shared: false, project_id: PROJECT })], "pool6", undefined],
+    ["a pool, and an external network whose subnets one does not see", [hidden, pool()], "pool6", undefined],
+    ["a pool, and an external network with one subnet, which must be IPv4", [pool()], undefined, undefined],
+    ["a pool of the external network's address scope", [scoped, pool({ address_scope_id: "scope" })], "pool6", undefined],
+    ["an external network with IPv6, and no pool", [seen], undefined, /^the external network public has IPv6, but the grid gets IPv4 only: project demo sees no default IPv6 subnet pool that gives a \/64; ask .*`openstack subnet pool create --default --share .*grid\.openstack\.ipv6 to false$/],
+    ["another project's default pool, as an administrator sees it", [seen, pool({ shared: false })], undefined, /sees no default IPv6 subnet pool/],
+    ["a pool of prefixes that are too large", [seen, pool({ max_prefixlen: "60" })], undefined, /that gives a \/64/],
+    ["a pool of another address scope", [scoped, pool()], undefined, /prefixes is of another address scope.*--address-scope scope\)/],
+    ["no pool, and perhaps no IPv6 either: nothing to say at every preview", [hidden], undefined, undefined],
+    ["no pools at all", [seen, (w) => delete w.answers["network /subnetpools"]], undefined, /sees no default/],
+    ["a subnet of this grid, from a pool that is no default any more", [seen, kept("p/s")], "old", undefined],
+    ["a subnet of another grid", [seen, pool(), kept("p/other")], "pool6", undefined],
+  ];
+  for (const [says, changes, wanted, note] of clouds)
+    it(`${wanted === undefined ? "is not there" : "is there"} with ${says}`, async () => {
+      const w = openstackWorld();
+      for (const change of changes) change(w);
+      const { facts, problems } = await check(w);
+      expect(problems).to.deep.equal([]);
+      expect(facts?.ipv6Pool).to.equal(wanted);
+      if (note === undefined) expect(facts?.notes).to.deep.equal([]);
+      else expect(facts?.notes).to.have.length(1).and.satisfy(([n]: string[]) => note.test(n ?? ""), String(facts?.notes[0]));
+    });
+  it("is not asked for where it is switched off", async () => {
+    const w = openstackWorld(), asked: string[] = [];
+    seen(w);
+    const { facts } = await preflightOpenstack(fakeOpenstack(w, asked), parseGridConfig({ openstack: { ipv6: false } }), { stack: "p/s" });
+    expect(facts).to.not.have.property("ipv6Pool");
+    expect(facts?.notes).to.deep.equal([]);
+    expect(asked).to.not.include("network /subnetpools");
+  });
+  it("is no reason to take a living grid's away when it could not be asked for", async () => {
+    const w = openstackWorld();
+    w.answers["network /subnetpools"] = refusal(503);
+    const { facts, problems } = await check(w);
+    expect(facts).to.equal(undefined);
+    expect(problems.map((p) => p.path)).to.deep.equal(["openstack network (Neutron)"]);
+  });
+  it("needs a subnet, a port of the router's and two rules more", async () => {
+    const w = openstackWorld();
+    seen(w);
+    pool()(w);
+    Object.assign(quota(w)["subnet"], { limit: 1 });
+    Object.assign(quota(w)["port"], { limit: 6 });
+    Object.assign(quota(w)["security_group_rule"], { limit: 13 });
+    const { problems } = await check(w);
+    expect(problems.map(describeProblem).join("\n")).to.match(/subnets exceeded: the grid needs 2,/).and.match(/ports exceeded: the grid needs 7,/).and.match(/rules exceeded: the grid needs 15,/);
+    expect((await check(w, { openstack: { ipv6: false } })).problems).to.deep.equal([]);
   });
 });
 

@@ -80,6 +80,7 @@ describe("parseGridConfig", () => {
     expect(c.scaling).to.include({ growStep: 3, shrinkStep: 3, intervalSeconds: 5 });
     expect(c.openstack).to.deep.equal({
       bootVolume: false,
+      ipv6: true,
       alarms: { native: true, metric: "cpu", aggregationMethod: "rate:mean", granularitySeconds: 60, resourceType: "instance" },
       credential: { expiresInDays: 365, warnDaysBefore: 30, accessRules: true },
     });

@@ -33,14 +33,15 @@ const twoCards = { servesDhcp: false }, oneCard = { servesDhcp: true };
 /** Rendered files are reviewed like code. `UPDATE_GOLDEN=1` writes them anew. */
 const files: Record<string, string> = {
   "master.user-data.yaml": masterUserData(config, twoCards),
-  "worker.user-data.yaml": workerUserData(config),
+  "worker.user-data.yaml": workerUserData(config, twoCards),
   "master.condor": masterCondorConfig(config),
   "worker.condor": workerCondorConfig(config),
   "master.nft": masterNftables(config, twoCards),
-  "worker.nft": workerNftables(config),
+  "worker.nft": workerNftables(config, twoCards),
   "dnsmasq.conf": dnsmasqConfig(config, twoCards),
   "openstack/master.user-data.yaml": masterUserData(config, oneCard),
   "openstack/master.nft": masterNftables(config, oneCard),
+  "openstack/worker.nft": workerNftables(config, oneCard),
   "openstack/dnsmasq.conf": dnsmasqConfig(config, oneCard),
   "openstack/heat-native.yaml": workerGroupTemplate({ config, alarms: true, controlled: false, vcpus: 4 }),
   "openstack/heat-controlled.yaml": workerGroupTemplate({ config, alarms: true, controlled: true, vcpus: 4 }),
@@ -73,7 +74,7 @@ describe("user data", () => {
   const roles: Array<[string, string, readonly GuestFile[]]> = [
     ["master", masterUserData(config, twoCards), masterFiles(config, twoCards)],
     ["master with one card", masterUserData(config, oneCard), masterFiles(config, oneCard)],
-    ["worker", workerUserData(config), workerFiles(config)],
+    ["worker", workerUserData(config, twoCards), workerFiles(config, twoCards)],
   ];
   for (const [role, text, wanted] of roles) {
     it(`of the ${role} carries every file unchanged`, () => {
@@ -97,21 +98,21 @@ describe("user data", () => {
   });
   it("installs packages on a stock image only", () => {
     expect(parsed(masterUserData(config, twoCards)).packages).to.equal(undefined);
-    expect(parsed(workerUserData(parseGridConfig({ image: { kind: "stock", name: "debian" } }))).packages).to.deep.equal([...stockPackages]);
+    expect(parsed(workerUserData(parseGridConfig({ image: { kind: "stock", name: "debian" } }), oneCard)).packages).to.deep.equal([...stockPackages]);
   });
   it("lets a worker's rules be there before its first connection, which they would cut", () => {
-    const script = parsed(workerUserData(config)).write_files.find((f) => f.path.endsWith("/elastigrid-enrol"))?.content ?? "";
+    const script = parsed(workerUserData(config, twoCards)).write_files.find((f) => f.path.endsWith("/elastigrid-enrol"))?.content ?? "";
     expect(script.indexOf("start nftables")).to.be.within(0, script.indexOf("curl"));
   });
   it("starts enrolment before cloud-init's commands on the appliance, after its packages elsewhere", () => {
     const stock = parseGridConfig({ image: { kind: "stock", name: "debian" } });
-    const start = (c: typeof config): [boolean, boolean] => [JSON.stringify(parsed(workerUserData(c))["bootcmd"]).includes("elastigrid-enrol"), JSON.stringify(parsed(workerUserData(c)).runcmd ?? []).includes("elastigrid-enrol")];
+    const start = (c: typeof config): [boolean, boolean] => [JSON.stringify(parsed(workerUserData(c, oneCard))["bootcmd"]).includes("elastigrid-enrol"), JSON.stringify(parsed(workerUserData(c, oneCard)).runcmd ?? []).includes("elastigrid-enrol")];
     expect(start(config)).to.deep.equal([true, false]);
     expect(start(stock)).to.deep.equal([false, true]);
   });
   it("is the same for all sizes of the group: scaling limits reach only the controller", () => {
     const other = parseGridConfig({ workers: { min: 0, max: 2 }, scaling: { idleSeconds: 1 }, alarms: { cpuHigh: { thresholdPercent: 99 } } });
-    expect(workerUserData(other)).to.equal(workerUserData(parseGridConfig({})));
+    expect(workerUserData(other, oneCard)).to.equal(workerUserData(parseGridConfig({}), oneCard));
     expect(masterUserData(other, twoCards)).to.equal(masterUserData(parseGridConfig({}), twoCards));
   });
 });
