@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { GridConfig } from "../config/grid-config";
 import { planNetwork } from "../policy/addresses";
 import { gridNames } from "../policy/names";
+import { isIpv6 } from "../policy/ranges6";
 import { IPV6_PREFIX } from "./openstack-look/ipv6";
 import { ingressRules, type IngressRule } from "../policy/security-groups";
 import type { ChildOptions, NetworkHandle } from "./cloud";
@@ -89,11 +90,14 @@ const ROUTER_ADVERTISEMENT = 134;
 /** Named by what it opens, so that a change of one rule touches no other. */
 function declareRule(prefix: string, group: networking.SecGroup, rule: IngressRule, from: string, mark: ReturnType<typeof marker>, opts: ChildOptions): void {
   const ports = rule.ports === undefined ? "" : `-${rule.ports.first}${rule.ports.first === rule.ports.last ? "" : `-${rule.ports.last}`}`;
-  const logical = `${prefix}-${rule.protocol}${ports}-from-${from}`;
-  const range = rule.ports === undefined ? { portRangeMin: 8, portRangeMax: 0 } : { portRangeMin: rule.ports.first, portRangeMax: rule.ports.last };
+  const six = isIpv6(from);
+  // The engine separates the parts of a name by colons.
+  const logical = `${prefix}-${rule.protocol}${ports}-from-${from.replaceAll(":", ".")}`;
+  // Of an echo request: type and code.
+  const range = rule.ports === undefined ? { portRangeMin: six ? 128 : 8, portRangeMax: 0 } : { portRangeMin: rule.ports.first, portRangeMax: rule.ports.last };
   new networking.SecGroupRule(
     logical,
-    { securityGroupId: group.id, direction: "ingress", ethertype: "IPv4", protocol: rule.protocol, remoteIpPrefix: from, description: mark(logical), ...range },
+    { securityGroupId: group.id, direction: "ingress", ethertype: six ? "IPv6" : "IPv4", protocol: six && rule.protocol === "icmp" ? "ipv6-icmp" : rule.protocol, remoteIpPrefix: from, description: mark(logical), ...range },
     // The group takes its rules along: one by one they cost seconds each.
     { ...opts, deletedWith: group },
   );

@@ -1,5 +1,6 @@
 import type { Problem } from "../errors";
 import { contains, containsAddress, hostCount, parseAddress, parseCidr } from "../policy/addresses";
+import { isIpv6 } from "../policy/ranges6";
 import { condorPort, enrolmentPort } from "../policy/ports";
 import { pathText, show, valueAt } from "./problems";
 import { gridSchema } from "./grid-schema";
@@ -36,6 +37,8 @@ export function crossProblems(raw: unknown, root: string): Problem[] {
     const range = cidrOf(from);
     if (network !== undefined && range !== undefined && contains(network, range)) complain(["ssh", "allowFrom", i], `overlaps the private network ${String(at("network", "cidr"))}, from where nobody logs in over the public address`, "name the address you connect from, or choose another network.cidr");
   });
+
+  if (list("ssh", "allowFrom").length > 0 && list("ssh", "allowFrom").every((from) => typeof from === "string" && isIpv6(from))) complain(["ssh", "allowFrom"], "has no IPv4 range, but `pulumi up` and `elastigrid` log in by IPv4", "add the IPv4 address you connect from");
 
   const port = number("ssh", "port");
   if (port !== undefined && ownPorts[port] !== undefined) complain(["ssh", "port"], `is taken by the grid (${ownPorts[port]})`, "choose another port");

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { hasHostBits, isPrivate, parseAddress, parseCidr } from "../policy/addresses";
+import { formatRange6, hasHostBits6, isIpv6, parseRange6 } from "../policy/ranges6";
 import { parseSizeMiB } from "../policy/sizes";
 import { openstackSchema } from "./openstack-schema";
 import { seconds, text, whole } from "./schema-parts";
@@ -29,6 +30,16 @@ const cidr = z
     abort: true,
   })
   .refine((s) => !hasHostBits(s), text("has address bits beyond its prefix", "write the first address of the range"));
+
+/** Of either family; IPv6 in the one form that a cloud answers with, or every preview would show a difference. */
+const range = z
+  .string()
+  .refine((s) => (isIpv6(s) ? parseRange6(s) : parseCidr(s)) !== undefined, {
+    message: text("must be an IPv4 or IPv6 range", 'write it like "203.0.113.0/24" or "2001:db8::/32"; one address is "203.0.113.7/32" or "2001:db8::7/128"'),
+    abort: true,
+  })
+  .refine((s) => !(isIpv6(s) ? hasHostBits6(s) : hasHostBits(s)), { message: text("has address bits beyond its prefix", "write the first address of the range"), abort: true })
+  .refine((s) => !isIpv6(s) || formatRange6(parseRange6(s)!) === s, text("is not in the usual short form", "write it in lower case, without leading zeros, with the longest run of zeros as ::"));
 
 const privateCidr = cidr
   .refine((s) => parseCidr(s) === undefined || isPrivate(parseCidr(s)!), text("must be a private range (RFC 1918)", "choose from 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"))
@@ -80,7 +91,7 @@ const firewallRule = z.strictObject({
     .refine((s) => parsePorts(String(s)) !== undefined, text("must be a port or a range of ports from 1 to 65535", 'write it like 443 or "8000-8010"'))
     .optional()
     .describe("port or range; not for icmp"),
-  from: z.array(cidr).min(1, text("must name a range", 'write ["0.0.0.0/0"] for everybody')).default(["0.0.0.0/0"]).describe("who may connect"),
+  from: z.array(range).min(1, text("must name a range", 'write ["0.0.0.0/0"] for everybody')).default(["0.0.0.0/0"]).describe("who may connect; IPv6 only from IPv6 ranges (everybody: `::/0`), on OpenStack"),
   to: z.enum(["master", "workers"]).default("master").describe("whose port is opened"),
 });
 
@@ -133,7 +144,7 @@ export const gridSchema = z.strictObject({
   ssh: z
     .strictObject({
       port: whole(1, 65_535).default(22).describe("where the master's sshd listens"),
-      allowFrom: z.array(cidr).min(1, text("must name a range, or nobody can log in", "add your own address, such as 203.0.113.7/32")).default(["0.0.0.0/0"]).describe("address ranges that may connect; the computer that runs `pulumi up` or `elastigrid` must lie in one"),
+      allowFrom: z.array(range).min(1, text("must name a range, or nobody can log in", "add your own address, such as 203.0.113.7/32")).default(["0.0.0.0/0"]).describe("address ranges that may connect; the computer that runs `pulumi up` or `elastigrid` must lie in one of IPv4; IPv6 ranges are for others, on OpenStack"),
       authorizedKeys: z.array(publicKey).default([]).describe("further public keys for root and the user grid; the grid's own key is always there"),
     })
     .prefault({})

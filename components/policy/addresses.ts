@@ -1,3 +1,5 @@
+import { contains6, parseRange6 } from "./ranges6";
+
 /** IPv4 arithmetic: plain numbers and text in, plain values out. */
 
 export interface Cidr {
@@ -89,11 +91,15 @@ export function planNetwork(cidrText: string): NetworkPlan {
   };
 }
 
-/** The ranges that no other of them covers, in their order, each once. */
+/** The ranges (of both families) that no other of them covers, in their order, each once. */
 export function withoutCovered(ranges: readonly string[]): string[] {
   const unique = [...new Set(ranges)];
-  return unique.filter((range) => {
-    const cidr = parseCidr(range);
-    return cidr === undefined || !unique.some((other) => other !== range && contains(parseCidr(other) ?? cidr, cidr) && parseCidr(other) !== undefined);
-  });
+  return unique.filter((range) => !unique.some((other) => other !== range && covers(other, range)));
+}
+
+function covers(outer: string, inner: string): boolean {
+  const [a, b] = [parseCidr(outer), parseCidr(inner)];
+  if (a !== undefined && b !== undefined) return contains(a, b);
+  const [c, d] = [parseRange6(outer), parseRange6(inner)];
+  return c !== undefined && d !== undefined && contains6(c, d);
 }

@@ -1,5 +1,6 @@
 import type { GridConfig } from "../config/grid-config";
 import { planNetwork } from "../policy/addresses";
+import { isIpv6 } from "../policy/ranges6";
 import { ingressRules, type IngressRule } from "../policy/security-groups";
 import { lines, type GuestNetwork } from "./guest-file";
 
@@ -13,14 +14,14 @@ export const nicDefinitions = "/etc/elastigrid/nics.nft";
 export function masterNftables(config: GridConfig, network: GuestNetwork): string {
   const { cidr } = planNetwork(config.network.cidr);
   const rules = ingressRules(config).master;
-  if (network.servesDhcp) return lines("#!/usr/sbin/nft -f", "# Written by elastigrid.", ...fresh, ...table([...ipv6Itself, ...rules.map((r) => accept(r))]));
+  if (network.servesDhcp) return lines("#!/usr/sbin/nft -f", "# Written by elastigrid.", ...fresh, ...table([...ipv6Itself, ...rules.flatMap((r) => accept(r))]));
   return lines(
     "#!/usr/sbin/nft -f",
     "# Written by elastigrid.",
     `include "${nicDefinitions}"`,
     ...fresh,
     ...table(
-      [...rules.map((r) => accept(r, onCard(r))), `    iifname $private udp sport 68 udp dport 67 accept comment "DHCP"`],
+      [...rules.flatMap((r) => accept(r, onCard(r))), `    iifname $private udp sport 68 udp dport 67 accept comment "DHCP"`],
       [
         "  chain forward {",
         "    type filter hook forward priority filter; policy drop;",
@@ -38,7 +39,7 @@ export function masterNftables(config: GridConfig, network: GuestNetwork): strin
 
 /** A worker's rules: only the master gets in, and what is declared. */
 export const workerNftables = (config: GridConfig, network: GuestNetwork): string =>
-  lines("#!/usr/sbin/nft -f", "# Written by elastigrid.", ...fresh, ...table([...(network.servesDhcp ? ipv6Itself : []), ...ingressRules(config).workers.map((r) => accept(r))]));
+  lines("#!/usr/sbin/nft -f", "# Written by elastigrid.", ...fresh, ...table([...(network.servesDhcp ? ipv6Itself : []), ...ingressRules(config).workers.flatMap((r) => accept(r))]));
 
 const table = (input: readonly string[], more: readonly string[] = []): string[] => [
   "table inet elastigrid {",
@@ -65,12 +66,17 @@ const ipv6Itself = [
   '    ip6 saddr fe80::/10 icmpv6 type mld-listener-query accept comment "IPv6: who listens"',
 ] as const;
 
-const accept = (rule: IngressRule, card = ""): string => `    ${card}ip saddr ${set(rule.from)} ${matchOf(rule)} accept comment "${rule.name}"`;
+/** A row for each family that the rule names. */
+const accept = (rule: IngressRule, card = ""): string[] =>
+  [false, true].flatMap((six) => {
+    const from = rule.from.filter((range) => isIpv6(range) === six);
+    return from.length === 0 ? [] : [`    ${card}${six ? "ip6" : "ip"} saddr ${set(from)} ${matchOf(rule, six)} accept comment "${rule.name}"`];
+  });
 
 const onCard = ({ side }: IngressRule): string => (side === undefined ? "" : side === "inside" ? "iifname $private " : "iifname $public ");
 
-function matchOf(rule: IngressRule): string {
-  if (rule.protocol === "icmp" || rule.ports === undefined) return "icmp type echo-request";
+function matchOf(rule: IngressRule, six: boolean): string {
+  if (rule.protocol === "icmp" || rule.ports === undefined) return `${six ? "icmpv6" : "icmp"} type echo-request`;
   const { first, last } = rule.ports;
   return `${rule.protocol} dport ${first === last ? first : `${first}-${last}`}`;
 }

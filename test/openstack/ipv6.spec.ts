@@ -15,6 +15,9 @@ interface Port {
   readonly fixed_ips: readonly { readonly ip_address: string; readonly subnet_id: string }[];
 }
 
+/** The one thing that is open by IPv6. */
+const web = { name: "web", protocol: "tcp", ports: 443, from: ["0.0.0.0/0", "2001:db8:7::/48"] };
+
 /** An external network with IPv6 of the test's own, and a default pool that nobody else sees. */
 describe("a grid where the external network has IPv6", function () {
   this.timeout(300_000);
@@ -34,7 +37,7 @@ describe("a grid where the external network has IPv6", function () {
     expect(left ?? []).to.deep.equal([]);
   });
 
-  const grid = (ipv6?: boolean): Readonly<Record<string, unknown>> => ({ ...trialGrid, openstack: { externalNetwork: outside.name, ...(ipv6 === undefined ? {} : { ipv6 }) } });
+  const grid = (ipv6?: boolean): Readonly<Record<string, unknown>> => ({ ...trialGrid, firewall: [web], openstack: { externalNetwork: outside.name, ...(ipv6 === undefined ? {} : { ipv6 }) } });
   const up = async (): Promise<void> => {
     const { seconds, changes } = await test.stack.up();
     say(`up: ${Math.round(seconds)} s, ${JSON.stringify(changes)}`);
@@ -70,11 +73,13 @@ describe("a grid where the external network has IPv6", function () {
     const { masterAddress } = await test.stack.outputs();
     expect(masterAddress).to.match(/^198\.51\.100\.\d+$/);
   });
-  it("lets nobody in by IPv6, but the announcements of the router", async () => {
+  it("lets in by IPv6 what is declared for IPv6 ranges only", async () => {
     const { security_groups: groups } = await project.api.get<{ security_groups: { name: string; security_group_rules: { direction: string; ethertype: string; remote_ip_prefix: string; protocol: string; port_range_min: number }[] }[] }>("network", `/v2.0/security-groups?project_id=${project.api.projectId}`);
     const own = groups.filter((g) => g.name.startsWith("trial-"));
     expect(own).to.have.length(2);
-    expect(own.flatMap((g) => g.security_group_rules).filter((r) => r.direction === "ingress" && r.ethertype !== "IPv4").map((r) => `${r.remote_ip_prefix} ${r.protocol} ${r.port_range_min}`)).to.deep.equal(["fe80::/10 ipv6-icmp 134", "fe80::/10 ipv6-icmp 134"]);
+    expect(own.flatMap((g) => g.security_group_rules).filter((r) => r.direction === "ingress" && r.ethertype !== "IPv4").map((r) => `${r.remote_ip_prefix} ${r.protocol} ${r.port_range_min}`).sort()).to.deep.equal([
+      "2001:db8:7::/48 tcp 443", ...Array<string>(2).fill("fe80::/10 ipv6-icmp 134"), // the router's announcements
+    ]);
   });
   it("has nothing to do at the next preview", async () => expect(await nothingToDo()).to.equal(""));
 

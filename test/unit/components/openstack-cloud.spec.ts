@@ -244,6 +244,12 @@ describe("Grid on OpenStack, under mocks", function () {
     });
   });
 
+  it("opens by IPv6 what is declared for IPv6 ranges", async () => {
+    await deploy({ firewall: [{ name: "web", protocol: "tcp", ports: 443, from: ["0.0.0.0/0", "2001:db8::/32"] }, { name: "ping", protocol: "icmp", from: ["::/0"], to: "workers" }] });
+    const six = of("SecGroupRule").filter((r) => r.inputs["ethertype"] === "IPv6").map(({ name, inputs: { protocol, remoteIpPrefix, portRangeMin, portRangeMax } }) => [name, protocol, remoteIpPrefix, portRangeMin, portRangeMax]);
+    expect(six).to.have.deep.members([["grid-network-master-tcp-443-from-2001.db8../32", "tcp", "2001:db8::/32", 443, 443], ["grid-network-workers-icmp-from-../0", "ipv6-icmp", "::/0", 128, 0]]);
+  });
+
   it("boots the master from a volume of its own where that is asked for", async () => {
     await deploy({ openstack: { bootVolume: true }, master: { disk: "12 GiB" } }, (w) => {
       w.services.add("volume");

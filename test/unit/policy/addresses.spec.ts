@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { contains, formatAddress, formatCidr, hasHostBits, hostAddress, hostCount, isPrivate, overlaps, parseAddress, parseCidr, planNetwork, withoutCovered } from "../../../components/policy/addresses";
+import { contains6, formatRange6, hasHostBits6, parseRange6 } from "../../../components/policy/ranges6";
 
 const anyAddress = fc.integer({ min: 0, max: 0xffffffff });
 const anyCidr = fc.tuple(anyAddress, fc.integer({ min: 0, max: 32 })).map(([a, p]) => parseCidr(`${formatAddress(a)}/${p}`)!);
@@ -42,4 +43,15 @@ describe("addresses", () => {
         return ranges.every((r) => inside(r, kept)) && kept.every((r, i) => !inside(r, kept.filter((_, j) => j !== i)));
       }),
     ));
+});
+
+describe("IPv6 ranges", () => {
+  const any = fc.tuple(fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }), fc.integer({ min: 0, max: 128 })).map(([a, prefix]) => ({ base: (a >> BigInt(128 - prefix)) << BigInt(128 - prefix), prefix }));
+  it("read back every range that they write", () => fc.assert(fc.property(any, (r) => void expect(parseRange6(formatRange6(r))).to.deep.equal(r))));
+  for (const [long, short] of [["2001:0DB8:0:0::/32", "2001:db8::/32"], ["0:0:0:0:0:0:0:0/0", "::/0"], ["2001:db8:0:1:0:0:0:1/128", "2001:db8:0:1::1/128"]] as const)
+    it(`write ${long} as ${short}`, () => expect(formatRange6(parseRange6(long)!)).to.equal(short));
+  for (const text of ["::", "::/129", "1::2::/64", ":::/64", "2001:db8/32", "12345::/16", "1:2:3:4:5:6:7:8:9/64", "1:2:3:4:5:6:7::8/64", "::ffff:1.2.3.4/128", "10.0.0.0/8", "::/01"]) it(`are not ${text}`, () => expect(parseRange6(text)).to.equal(undefined));
+  it("see host bits", () => expect(["2001:db8::1/64", "2001:db8::/64", "::1/128"].map(hasHostBits6)).to.deep.equal([true, false, false]));
+  it("contain what begins as they do", () => expect([["::/0", "2001:db8::/32"], ["2001:db8::/32", "2001:db8:1::/48"], ["2001:db8:1::/48", "2001:db8::/32"], ["2001:db8::/32", "2001:db9::/48"]].map(([a, b]) => contains6(parseRange6(a!)!, parseRange6(b!)!))).to.deep.equal([true, true, false, false]));
+  it("are never covered by IPv4 ones, nor cover them", () => expect(withoutCovered(["0.0.0.0/0", "::/0"])).to.deep.equal(["0.0.0.0/0", "::/0"]));
 });

@@ -20,16 +20,21 @@ function openedBy(nft: string): string[] {
   const rows = input.split("\n").map((l) => l.trim()).filter((l) => l !== "" && !/^(type filter|ct state|iif "lo")/.test(l) && !ipv6Itself.includes(l));
   return rows
     .flatMap((row) => {
-      const match = /^(?:iifname \$(?:private|public) )?ip saddr (\{ [^}]+ \}|\S+) (?:(tcp|udp) dport (\d+)(?:-(\d+))?|icmp type (echo)-request) accept comment "[^"]+"$/.exec(row);
+      const match = /^(?:iifname \$(?:private|public) )?ip(6?) saddr (\{ [^}]+ \}|\S+) (?:(tcp|udp) dport (\d+)(?:-(\d+))?|icmp(v6)? type (echo)-request) accept comment "[^"]+"$/.exec(row);
       if (match === null) throw new Error(`not understood: ${row}`);
-      const [, ranges = "", protocol = "icmp", first, last, echo] = match;
-      return ranges.replace(/[{}\s]/g, "").split(",").map((from) => `${from} ${protocol} ${echo ?? `${first}-${last ?? first}`}`);
+      const [, six = "", list = "", protocol = "icmp", first, last, v6, echo] = match;
+      const ranges = list.replace(/[{}\s]/g, "").split(",");
+      if (ranges.some((r) => r.includes(":") !== (six === "6")) || (echo !== undefined && (v6 !== undefined) !== (six === "6"))) throw new Error(`two families in one: ${row}`);
+      return ranges.map((from) => `${from} ${protocol} ${echo ?? `${first}-${last ?? first}`}`);
     })
     .sort();
 }
 
 const address = fc.tuple(fc.integer({ min: 1, max: 223 }), fc.nat(255)).map(([a, b]) => `${a}.${b}.0.0`);
-const range = fc.oneof(fc.constant("0.0.0.0/0"), address.map((a) => `${a}/16`), address.map((a) => `${a}/24`));
+const word = fc.integer({ min: 1, max: 0xffff }).map((n) => n.toString(16));
+const range6 = fc.oneof(fc.constant("::/0"), word.map((w) => `2001:${w}::/32`), fc.tuple(word, word).map(([a, b]) => `2001:${a}:${b}::/48`));
+const range4 = fc.oneof(fc.constant("0.0.0.0/0"), address.map((a) => `${a}/16`), address.map((a) => `${a}/24`));
+const range = fc.oneof(range4, range6);
 const port = fc.integer({ min: 1, max: 65_000 });
 const rule = fc.record({
   name: fc.constantFrom("web", "media", "ssh", "x-1"),
@@ -39,7 +44,7 @@ const rule = fc.record({
 }).map(({ what, ...rest }) => ({ ...rest, ...what }));
 const config = fc.record({
   firewall: fc.uniqueArray(rule, { maxLength: 4, selector: (r) => r.name }),
-  ssh: fc.record({ port, allowFrom: fc.array(range, { minLength: 1, maxLength: 4 }) }),
+  ssh: fc.record({ port, allowFrom: fc.tuple(range4, fc.array(range, { maxLength: 3 })).map(([one, more]) => [one, ...more]) }),
 }).map((c) => parseGridConfig(c));
 
 describe("security groups and the guests' nftables", () => {
@@ -56,6 +61,17 @@ describe("security groups and the guests' nftables", () => {
       expect(undeclared.every((r) => r.from.every((f) => f.startsWith("10.77.0.")))).to.equal(true);
     })));
 
+  it("open nothing by IPv6 unless it is declared for IPv6 ranges: everybody by IPv4 is nobody by IPv6", () =>
+    fc.assert(fc.property(config, (c) => {
+      const declared = (to: string): string[] => [...new Set([...(to === "master" ? c.ssh.allowFrom : []), ...c.firewall.filter((r) => r.to === to).flatMap((r) => r.from)].filter((f) => f.includes(":")))];
+      const rules = ingressRules(c);
+      for (const to of ["master", "workers"] as const) {
+        const open = [...new Set(rules[to].flatMap((r) => r.from).filter((f) => f.includes(":")))];
+        expect(declared(to)).to.include.members(open);
+        expect(open.length > 0).to.equal(declared(to).length > 0);
+      }
+    })));
+
   it("differ from the rules on a cloud without DHCP only by the card and by DHCP itself", () =>
     fc.assert(fc.property(config, (c) => {
       const twoCards = masterNftables(c, { servesDhcp: false }).replace(/^.*comment "DHCP"\n/m, "");
@@ -69,7 +85,7 @@ describe("security groups and the guests' nftables", () => {
   });
 
   it("hold no range that another one covers: neutron would keep a rule for nothing, nft would refuse it", () => {
-    const rules = ingressRules(parseGridConfig({ ssh: { allowFrom: ["10.0.0.0/8", "10.1.0.0/16", "192.0.2.0/24"] } })).master;
-    expect(rules.find((r) => r.name === "ssh")?.from).to.deep.equal(["10.0.0.0/8", "192.0.2.0/24"]);
+    const rules = ingressRules(parseGridConfig({ ssh: { allowFrom: ["10.0.0.0/8", "10.1.0.0/16", "192.0.2.0/24", "2001:db8::/32", "2001:db8:7::/48"] } })).master;
+    expect(rules.find((r) => r.name === "ssh")?.from).to.deep.equal(["10.0.0.0/8", "192.0.2.0/24", "2001:db8::/32"]);
   });
 });

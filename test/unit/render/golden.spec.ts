@@ -22,7 +22,7 @@ const config = parseGridConfig({
   firewall: [
     { name: "web", protocol: "tcp", ports: "443" },
     { name: "media", protocol: "udp", ports: "8000-8010", from: ["10.0.0.0/8", "10.1.0.0/16"], to: "workers" },
-    { name: "ping", protocol: "icmp", from: ["198.51.100.0/24"] },
+    { name: "ping", protocol: "icmp", from: ["198.51.100.0/24", "2001:db8::/32"] },
   ],
   condor: { settings: { MAX_JOBS_PER_OWNER: 2000 } },
 });
