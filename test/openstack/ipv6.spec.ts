@@ -20,7 +20,7 @@ const web = { name: "web", protocol: "tcp", ports: 443, from: ["0.0.0.0/0", "200
 
 /** An external network with IPv6 of the test's own, and a default pool that nobody else sees. */
 describe("a grid where the external network has IPv6", function () {
-  this.timeout(300_000);
+  this.timeout(560_000);
   let project: LabProject, outside: Outside, test: TestStack;
   let first: readonly Port[];
 
