@@ -4,6 +4,7 @@ import type { Openstack } from "../openstack/api";
 import type { Flavor, OpenstackFacts } from "./openstack-facts";
 import { findAlarms } from "./openstack-look/alarms";
 import type { Asking } from "./openstack-look/asking";
+import { findBootImage } from "./openstack-look/boot-image";
 import { enter } from "./openstack-look/enter";
 import { findFlavors } from "./openstack-look/flavors";
 import { checkHeat } from "./openstack-look/heat";
@@ -58,12 +59,13 @@ export function look(asking: Asking, config: GridConfig, scope: LookScope, parts
   const heatTypes = checkHeat(asking);
   const facts = (async (): Promise<OpenstackFacts | undefined> => {
     const { api, session } = asking;
-    const [authUrl, way, second, floatingIp, image, chosen, alarms] = await Promise.all([
+    const [authUrl, way, second, floatingIp, image, bootImage, chosen, alarms] = await Promise.all([
       asking.ask("identity", api.endpoint("identity")),
       network,
       ipv6,
       findFloatingIp(asking, config, network, ours),
       findImage(asking, config, scope.projectRoot || process.cwd(), parts.readHead),
+      findBootImage(asking, config, ours),
       flavors,
       findAlarms(asking, config, heatTypes),
     ]);
@@ -79,6 +81,7 @@ export function look(asking: Asking, config: GridConfig, scope: LookScope, parts
       dnsServers: way.dnsServers,
       ...(second.pool === undefined ? {} : { ipv6Pool: second.pool }),
       ...image,
+      ...(bootImage === undefined ? {} : { bootImage }),
       flavors: { master: chosen.master, workers: chosen.workers },
       ...(floatingIp === undefined ? {} : { floatingIp }),
       ...alarms,

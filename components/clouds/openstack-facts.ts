@@ -10,6 +10,8 @@ export interface OpenstackFacts {
   readonly dnsServers: readonly string[];
   /** Undefined where the program uploads it (`openstack.imageFile`). */
   readonly image?: { readonly id: string; readonly name: string };
+  /** Id of the image in the master's boot volume, where there is one already that the configuration still means. */
+  readonly bootImage?: string;
   /** What the program uploads, where it does. */
   readonly upload?: ImageUpload;
   readonly flavors: { readonly master: Flavor; readonly workers: Flavor };

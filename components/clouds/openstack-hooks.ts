@@ -4,6 +4,7 @@ import type { Openstack } from "../openstack/api";
 import { explainFailure } from "../openstack/explain";
 import { listMarks, markIn, removeLost, type LostKind } from "../openstack/lost";
 import { reasonBehind } from "../openstack/reasons";
+import { abandonedVolume, markVolume } from "../openstack/volumes";
 
 /** Repeats of one operation. */
 export const MOST_REPEATS = 6;
@@ -94,6 +95,13 @@ function orphanHook(name: string, api: () => Openstack): pulumi.ResourceHook {
   });
 }
 
+/** With the server's mark, the sweep of the destroy finds it. */
+async function keepHoldOfVolume(api: Openstack, kind: LostKind | undefined, inputs: Readonly<Record<string, unknown>>, reason: string): Promise<void> {
+  const volume = kind === "server" ? abandonedVolume(reason) : undefined;
+  const mark = kind === undefined ? undefined : markIn(kind, inputs);
+  if (volume !== undefined && mark !== undefined && (await markVolume(api, volume, mark))) pulumi.log.info(`volume ${volume} is left of it, for Cinder is still filling it: pulumi destroy will remove it`);
+}
+
 function retryHook(name: string, api: () => Openstack, pause: (ms: number) => Promise<void>): pulumi.ErrorHook {
   return new pulumi.ErrorHook(name, async (failed) => {
     const { failedOperation, newInputs = {} } = failed;
@@ -105,9 +113,10 @@ function retryHook(name: string, api: () => Openstack, pause: (ms: number) => Pr
     try {
       reason = await reasonBehind(api(), kind, newInputs, error);
       if (reason !== undefined) error += `\n${reason}`;
+      await keepHoldOfVolume(api(), kind, newInputs, reason ?? "");
     } catch (e) {
       if (!isCloudError(e)) throw e;
-      pulumi.log.warn(`${what}: could not ask for the reason: ${e.message}`);
+      pulumi.log.warn(`${what}: could not ask for all about it: ${e.message}`);
     }
     const worthIt = judge(error, repeats, true) === "repeat";
     let removed = false;

@@ -12,7 +12,8 @@ import { credentialTerm, declareCredential } from "./openstack-credential";
 import type { OpenstackFacts } from "./openstack-facts";
 import { declareGroup } from "./openstack-group";
 import { resourceHooks, type Hooks } from "./openstack-hooks";
-import { GRID_KEY, IDENTITY_KEY, marker } from "./openstack-marks";
+import { volumeGiB } from "./openstack-look/boot-image";
+import { GRID_KEY, IDENTITY_KEY, marker, masterReplacing } from "./openstack-marks";
 import { declareNetwork, type OpenstackNetwork } from "./openstack-network";
 import { preflightOpenstack } from "./openstack-preflight";
 
@@ -40,7 +41,7 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
   let bound: Hooks | undefined;
   const hooks = (): Hooks => (bound ??= resourceHooks(api));
   let sweep: Sweep | undefined;
-  let image: pulumi.Output<string> | undefined;
+  let image: { readonly name: pulumi.Output<string>; readonly id: pulumi.Output<string> } | undefined;
   let credential: { readonly resource: identity.ApplicationCredential; readonly warnAt: string } | undefined;
   let key: compute.Keypair | undefined;
 
@@ -48,17 +49,17 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
   const options = (opts: ChildOptions): ChildOptions => ({ ...opts, hooks: hooks(), customTimeouts: TIMEOUTS, ...(sweep === undefined ? {} : { dependsOn: [sweep] }) });
   const beginSweep = (name: string, gridUid: pulumi.Input<string>, opts: ChildOptions): Sweep => (sweep ??= new Sweep(`${name}-sweep`, { gridUid, scope: "all" }, { ...opts, customTimeouts: { delete: "15m" } }));
 
-  /** By name where it is named so: a new image under the old name replaces nothing. */
-  const imageOf = (name: string, config: GridConfig, gridUid: pulumi.Input<string>, opts: ChildOptions): pulumi.Output<string> => {
+  /** Servers take it by name where it is named so: a new image under the old name replaces nothing. */
+  const imageOf = (name: string, config: GridConfig, gridUid: pulumi.Input<string>, opts: ChildOptions): NonNullable<typeof image> => {
     if (image !== undefined) return image;
     const { upload } = facts();
-    if (upload === undefined) return (image = pulumi.output(config.image.uuid ?? facts().image?.name ?? ""));
+    if (upload === undefined) return (image = { name: pulumi.output(config.image.uuid ?? facts().image?.name ?? ""), id: pulumi.output(facts().image?.id ?? "") });
     const uploaded = new images.Image(
       `${name}-image`,
       { name: config.image.name ?? "", localFilePath: upload.path, diskFormat: upload.format, containerFormat: "bare", visibility: "private", properties: { description: marker(gridUid)(`${name}-image`) } },
       { ...options(opts), ignoreChanges: ["properties"], customTimeouts: { create: "60m", delete: "5m" } },
     );
-    return (image = uploaded.name);
+    return (image = uploaded);
   };
   /** Its name does not follow the grid's: Heat would replace every member for it. */
   const keyOf = (name: string, gridUid: pulumi.Input<string>, publicKey: pulumi.Input<string>, opts: ChildOptions): compute.Keypair =>
@@ -125,12 +126,12 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
         `${name}-server`,
         {
           name: names.master,
-          ...(bootVolume ? { blockDevices: [{ uuid: facts().image?.id ?? "", sourceType: "image", destinationType: "volume", bootIndex: 0, volumeSize: Math.ceil(config.master.diskMiB / 1024), deleteOnTermination: true }] } : config.image.uuid === undefined ? { imageName: bootFrom } : { imageId: bootFrom }),
+          ...(bootVolume ? { blockDevices: [{ uuid: facts().bootImage ?? bootFrom.id, sourceType: "image", destinationType: "volume", bootIndex: 0, volumeSize: volumeGiB(config), deleteOnTermination: true }] } : config.image.uuid === undefined ? { imageName: bootFrom.name } : { imageId: bootFrom.name }),
           flavorId: flavor.id,
           keyPair: keyOf(name, gridUid, spec.publicKey, opts).name,
           networks: [{ port: port.id }],
           userData: spec.userData,
-          metadata: { [GRID_KEY]: gridUid, [IDENTITY_KEY]: mark(`${name}-server`, { image: config.image, network: config.network.cidr }) },
+          metadata: { [GRID_KEY]: gridUid, [IDENTITY_KEY]: mark(`${name}-server`, masterReplacing(config)) },
         },
         {
           ...attached,
@@ -157,7 +158,7 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
       const term = credentialTerm((parts.nowMs ?? Date.now)(), config.openstack.credential);
       credential = { resource: declareCredential(name, { config, gridUid, facts: facts(), roles, term }, options(opts)), warnAt: term.warnAt };
       const keyName = keyOf(name, gridUid, spec.publicKey, opts).name;
-      return declareGroup(name, { config, gridUid, network: spec.network as OpenstackNetwork, keyName, userData: spec.userData, facts: facts(), image: imageOf(name, config, gridUid, opts), api }, options(opts));
+      return declareGroup(name, { config, gridUid, network: spec.network as OpenstackNetwork, keyName, userData: spec.userData, facts: facts(), image: imageOf(name, config, gridUid, opts).name, api }, options(opts));
     },
   };
 }

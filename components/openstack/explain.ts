@@ -18,6 +18,14 @@ const MEANINGS: readonly Meaning[] = [
     says: ([, what]) => `a quota of the project is spent (${what?.trim()}); openstack quota show --usage tells which; free some, or ask the cloud's administrator for more`,
   },
   {
+    when: /\bvolume \S+ did not finish being created[^"\n}]*status is error/i,
+    says: () => "Cinder could not make the master's boot volume; ask the cloud's administrator why (a full back end, an image it cannot convert), or set grid.openstack.bootVolume to false",
+  },
+  {
+    when: /\bvolume \S+ did not finish being created[^"\n}]*status is (\w+)/i,
+    says: ([, status]) => `nova gave up waiting for the master's boot volume (Cinder: ${status}); run pulumi up again, or take a smaller image, or one in Cinder's own format (raw); the wait is nova's block_device_allocate_retries, the administrator's to raise`,
+  },
+  {
     when: /no valid host was found\.?([^"\n}]*)/i,
     says: ([, why]) => `no host of the cloud has room for a server of this flavor${why?.trim() ? ` (${why.trim().replace(/\.$/, "")})` : ""}; choose a smaller flavor (grid.openstack.masterFlavor, workersFlavor), or try again later`,
   },

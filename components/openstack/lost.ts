@@ -2,6 +2,7 @@ import { CloudError, isCloudError } from "../errors";
 import type { Openstack } from "./api";
 import { removeCredentials } from "./credentials";
 import { removeStack, stacksNamed } from "./stacks";
+import { removeVolumes } from "./volumes";
 
 /** Kinds of things that a lost create may have made. Neutron's are named as in its paths. */
 export type LostKind =
@@ -120,5 +121,6 @@ async function removeServers(api: Openstack, inputs: Inputs, limits: Limits): Pr
   // Its port is free only when it is gone.
   for (const end = Date.now() + limits.seconds * 1_000; (await ours()).length > 0; await new Promise((r) => setTimeout(r, limits.pollMs)))
     if (Date.now() > end) throw new CloudError("timeout", `server ${found[0]?.id} is still there ${limits.seconds} s after it was deleted`);
-  return found.length > 0;
+  const volumes = inputs["blockDevices"] !== undefined && (await removeVolumes(api, (m) => m === mark, limits));
+  return volumes || found.length > 0;
 }

@@ -1,6 +1,7 @@
 import { CloudError, isCloudError } from "../errors";
 import type { Openstack } from "./api";
 import { removeCredentials } from "./credentials";
+import { removeVolumes } from "./volumes";
 import { removeStack, stackPrefix, stacksNamed } from "./stacks";
 
 export interface SweepScope {
@@ -26,6 +27,7 @@ export async function sweepGrid(api: Openstack, { gridUid, scope }: SweepScope, 
   for (const stack of await stacksNamed(api, (name) => name.startsWith(stackPrefix(gridUid)))) await removeStack(api, stack, limits);
   await sweepServers(api, gridUid, scope, limits);
   if (scope === "stacks") return;
+  await removeVolumes(api, (mark) => mark.startsWith(`elastigrid:${gridUid}/`), limits);
   const { projectId } = await api.session();
   const marked = async <T extends Marked>(kind: string): Promise<readonly T[]> =>
     (await api.list<T>("network", `/${kind}`, kind.replaceAll("-", "_"), { query: { project_id: projectId } })).filter((o) => o.description?.startsWith(`elastigrid:${gridUid}/`) === true);

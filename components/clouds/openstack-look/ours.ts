@@ -31,6 +31,7 @@ interface Server {
   readonly id: string;
   readonly name: string;
   readonly metadata?: Readonly<Record<string, string>>;
+  readonly "os-extended-volumes:volumes_attached"?: ReadonlyArray<{ readonly id: string }>;
   /** Embedded since nova's microversion 2.47, before that an id. */
   readonly flavor?: { readonly vcpus?: number; readonly ram?: number };
 }

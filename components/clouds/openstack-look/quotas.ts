@@ -2,6 +2,7 @@ import type { GridConfig } from "../../config/grid-config";
 import { formatSizeMiB } from "../../policy/sizes";
 import type { Flavor } from "../openstack-facts";
 import type { Asking } from "./asking";
+import { volumeGiB } from "./boot-image";
 import type { Ipv6 } from "./ipv6";
 import type { Ours } from "./ours";
 
@@ -59,8 +60,9 @@ export async function checkQuotas(asking: Asking, config: GridConfig, { flavors,
   if (network !== undefined) rooms.push(...networkRooms(config, network.quota, own, securityGroupRules, second?.pool !== undefined));
   if (volume !== undefined) {
     const { maxTotalVolumes, totalVolumesUsed, maxTotalVolumeGigabytes, totalGigabytesUsed } = volume.limits.absolute;
-    const there = own.servers.length > 0 ? 1 : 0;
-    const gib = Math.ceil(config.master.diskMiB / 1024);
+    // A master that boots from its flavor's disk, or has none yet, is about to get one.
+    const there = own.servers.some((s) => (s["os-extended-volumes:volumes_attached"] ?? []).length > 0) ? 1 : 0;
+    const gib = volumeGiB(config);
     rooms.push({ what: "volumes", option: "volumes", limit: maxTotalVolumes, used: totalVolumesUsed, ours: there, needed: 1, path: "grid.openstack.bootVolume", value: "true" });
     rooms.push({ what: "GiB of volumes", option: "gigabytes", limit: maxTotalVolumeGigabytes, used: totalGigabytesUsed, ours: there * gib, needed: gib, path: "grid.master.disk", value: formatSizeMiB(config.master.diskMiB) });
   }

@@ -250,13 +250,20 @@ describe("Grid on OpenStack, under mocks", function () {
     expect(six).to.have.deep.members([["grid-network-master-tcp-443-from-2001.db8../32", "tcp", "2001:db8::/32", 443, 443], ["grid-network-workers-icmp-from-../0", "ipv6-icmp", "::/0", 128, 0]]);
   });
 
+  const withVolumes = (w: OpenstackWorld): void => {
+    w.services.add("volume");
+    w.answers["volume /limits"] = { limits: { absolute: { maxTotalVolumes: 10, totalVolumesUsed: 0, maxTotalVolumeGigabytes: 100, totalGigabytesUsed: 0 } } };
+  };
   it("boots the master from a volume of its own where that is asked for", async () => {
-    await deploy({ openstack: { bootVolume: true }, master: { disk: "12 GiB" } }, (w) => {
-      w.services.add("volume");
-      w.answers["volume /limits"] = { limits: { absolute: { maxTotalVolumes: 10, totalVolumesUsed: 0, maxTotalVolumeGigabytes: 100, totalGigabytesUsed: 0 } } };
-    });
+    await deploy({ openstack: { bootVolume: true }, master: { disk: "12 GiB" } }, withVolumes);
     const { inputs } = one("Instance");
     expect(inputs["blockDevices"]).to.deep.equal([{ uuid: "img", sourceType: "image", destinationType: "volume", bootIndex: 0, volumeSize: 12, deleteOnTermination: true }]);
     expect(inputs).to.not.have.property("imageName");
+  });
+  it("makes that volume from the image that it uploads itself, where it does", async () => {
+    const file = join(folder, "mine.img");
+    writeFileSync(file, Buffer.alloc(1024));
+    await deploy({ image: { name: "mine" }, openstack: { bootVolume: true, imageFile: file } }, withVolumes);
+    expect(one("Instance").inputs["blockDevices"][0].uuid).to.equal(`${one("Image").name}-id`);
   });
 });

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { discoverOpenstack, type Discovered, type LookParts } from "../../../components/clouds/openstack-discover";
+import { markText, masterReplacing } from "../../../components/clouds/openstack-marks";
 import { parseSpanSeconds } from "../../../components/clouds/openstack-look/alarms";
 import { preflightOpenstack } from "../../../components/clouds/openstack-preflight";
 import { parseGridConfig } from "../../../components/config/schema";
@@ -186,6 +187,25 @@ describe("preflight on OpenStack", () => {
     w.services.add("volume");
     expect(await flavors({ master: { vcpus: 1, memory: "1 GiB" }, openstack: { bootVolume: true } })).to.deep.equal(["m1.diskless", "m1.small"]);
     expect(await flavors({ openstack: { masterFlavor: "id-m1.large", workersFlavor: "m1.large" } })).to.deep.equal(["m1.large", "m1.large"]);
+  });
+
+  it("keeps to the image in the master's volume while the configuration means it still", async () => {
+    const raw = { master: { disk: "10 GiB" }, openstack: { bootVolume: true } };
+    const bootImage = async (over: object, size = 10): Promise<string | undefined> => {
+      const w = openstackWorld(), wanted = masterReplacing(parseGridConfig(raw));
+      w.services.add("volume");
+      w.answers["volume /limits"] = { limits: { absolute: {} } };
+      w.answers["volume /volumes/v1"] = { volume: { size, volume_image_metadata: { image_id: "old-image" } } };
+      rows(w, "network /networks").push({ id: "n", name: "grid-network", "router:external": false, description: markText("uid0", "grid-network", {}, "p/s") });
+      rows(w, "compute /servers/detail").push({ id: "s", name: "grid-master", flavor: { vcpus: 1, ram: 1024 }, metadata: { "elastigrid-grid": "uid0", "elastigrid-id": markText("uid0", "grid-master-server", wanted, "p/s") }, "os-extended-volumes:volumes_attached": [{ id: "v1" }] });
+      const { facts, problems } = await check(w, { ...raw, ...over });
+      expect(problems).to.deep.equal([]);
+      return facts?.bootImage;
+    };
+    expect(await bootImage({})).to.equal("old-image");
+    expect(await bootImage({}, 11)).to.equal(undefined);
+    expect(await bootImage({ network: { cidr: "192.168.9.0/24" } })).to.equal(undefined);
+    expect(await bootImage({ openstack: { bootVolume: false } })).to.equal(undefined);
   });
 
   it("reads what an image file holds", async () => {

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { judge } from "../../../components/clouds/openstack-hooks";
 import { explainFailure } from "../../../components/openstack/explain";
 import { reasonBehind } from "../../../components/openstack/reasons";
+import { abandonedVolume } from "../../../components/openstack/volumes";
 import { fakeOpenstack, openstackWorld } from "../../support/fake-openstack";
 
 /** [what happened, words of a real cloud or plugin, what is made of them] */
@@ -13,6 +14,8 @@ const table: Array<[string, string, RegExp]> = [
   ["no valid host, in Heat's words", 'ResourceInError: resources.server: Went to status ERROR due to "Message: No valid host was found. , Code: 500"', /no host of the cloud has room/],
   ["an image too large for the flavor", "Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is 5368709120 bytes, minimum size is 53687091200 bytes.", /does not fit into the flavor.*larger/],
   ["an image that wants more memory", "Flavor's memory is too small for requested image.", /does not fit into the flavor/],
+  ["a boot volume that takes too long", "nova says: Build of instance 2a111221-c968-418a-92a4-58b316454be5 aborted: Volume 69a89c2b-a350-41e8-a27c-b02c0bbf7b58 did not finish being created even after we waited 194 seconds or 61 attempts. And its status is downloading", /gave up waiting for the master's boot volume \(Cinder: downloading\).*block_device_allocate_retries/],
+  ["a boot volume that Cinder cannot make", "nova says: Build of instance x aborted: Volume 69a89c2b-a350-41e8-a27c-b02c0bbf7b58 did not finish being created even after we waited 0 seconds or 1 attempts. And its status is error", /Cinder could not make the master's boot volume/],
   ["a missing role", "Missing required credential: roles ['heat_stack_owner']", /ask the cloud's administrator for the role heat_stack_owner/],
   ["a Heat that lets nobody in", "You are not authorized to use stacks:create.", /role heat_stack_owner/],
   ["a restricted application credential", "You are not authorized to perform the requested action: identity:create_application_credential.", /--unrestricted/],
@@ -24,6 +27,10 @@ describe("what a failed create on OpenStack means", () => {
       expect(explainFailure(words)).to.match(wanted);
       expect(judge(words, 0, true)).to.equal("give up");
     });
+  it("knows the volume that nova could not delete by its last words", () => {
+    expect(abandonedVolume("aborted: Volume 69a89c2b-a350-41e8-a27c-b02c0bbf7b58 did not finish being created even after we waited")).to.equal("69a89c2b-a350-41e8-a27c-b02c0bbf7b58");
+    expect(abandonedVolume("No valid host was found.")).to.equal(undefined);
+  });
   it("repeats what passes", () => {
     for (const text of ["Internal Server Error", "Expected HTTP response code [201], but got 503 instead", "connection reset by peer", "EOF"]) expect(judge(text, 0, false), text).to.equal("repeat");
   });

@@ -21,6 +21,7 @@ class Project {
     for (const kind of ["networks", "subnets", "routers", "ports", "floatingips", "security-groups"])
       this.rows[`network /${kind}`] = [{ id: `${kind}-ours`, description: mark(UID, kind), project_id: "p" }, { id: `${kind}-theirs`, description: mark(OTHER, kind), project_id: "p" }, { id: `${kind}-plain`, description: `not of elastigrid:${UID}/x`, project_id: "p" }, { id: `${kind}-bare`, project_id: "p" }];
     (this.rows["network /ports"] ?? []).push({ id: "port-of-the-router", device_id: "routers-ours", fixed_ips: [{ subnet_id: "subnets-ours" }] });
+    this.rows["volume /volumes/detail"] = [{ id: "volume-ours", status: "available", description: mark(UID, "master") }, { id: "volume-theirs", status: "available", description: mark(OTHER, "master") }, { id: "volume-bare", status: "available", description: null }];
     this.rows["image /images"] = [{ id: "image-ours", owner: "p", name: "i", description: mark(UID, "image") }, { id: "image-plain", owner: "p", name: "i" }];
     this.rows["compute /servers/detail"] = [{ id: "master", metadata: { "elastigrid-grid": UID, "elastigrid-id": "m1" } }, { id: "worker", metadata: { "elastigrid-grid": UID } }, { id: "server-theirs", metadata: { "elastigrid-grid": OTHER } }, { id: "server-plain", name: "grid-worker" }];
     this.rows["orchestration /stacks"] = [`elastigrid-${UID}-aa`, `elastigrid-${UID}-bb`, `elastigrid-${OTHER}-aa`, `mine-${UID}`].map((stack_name) => ({ id: `id-${stack_name}`, stack_name, stack_status: "CREATE_COMPLETE" }));
@@ -30,6 +31,7 @@ class Project {
 
   readonly api = {
     session: async () => ({ projectId: "p", userId: "u", projectName: "demo", roles: [], expiresAtMs: 0 }),
+    has: async () => "volume /volumes/detail" in this.rows,
     list: async (service: Service, path: string, _key: string, o?: { query?: Record<string, unknown> }) =>
       (this.rows[`${service} ${path}`] ?? []).filter((r) => Object.entries(o?.query ?? {}).every(([k, v]) => !(k in r) || r[k] === v)).filter((r) => o?.query?.["device_id"] === undefined || r["device_id"] === o.query["device_id"]),
     find: async (_service: Service, path: string) => {
@@ -58,7 +60,7 @@ describe("the sweep of a destroy", () => {
     await sweepGrid(p.api, { gridUid: UID, scope: "all" }, LIMITS);
     const gone = before.filter((id) => !p.left().includes(id));
     expect(gone).to.have.members([
-      "networks-ours", "subnets-ours", "routers-ours", "ports-ours", "floatingips-ours", "security-groups-ours", "image-ours", "master", "worker", `id-elastigrid-${UID}-aa`, `id-elastigrid-${UID}-bb`, `elastigrid-${UID}`, "ac-ours",
+      "networks-ours", "subnets-ours", "routers-ours", "ports-ours", "floatingips-ours", "security-groups-ours", "image-ours", "volume-ours", "master", "worker", `id-elastigrid-${UID}-aa`, `id-elastigrid-${UID}-bb`, `elastigrid-${UID}`, "ac-ours",
     ]);
   });
   it("takes them in the order in which OpenStack lets go", async () => {
@@ -78,6 +80,24 @@ describe("the sweep of a destroy", () => {
     p.refusals.set("/networks/networks-ours", new CloudError("wrong-state", "in use", { status: 409 }));
     await sweepGrid(p.api, { gridUid: UID, scope: "all" }, LIMITS);
     expect(p.left()).to.not.include("networks-ours");
+  });
+  it("waits for a volume that Cinder is still filling, and says which one it waited for in vain", async () => {
+    const p = new Project();
+    const [volume] = p.rows["volume /volumes/detail"] as [{ status: string } & Row];
+    Object.assign(volume, { status: "downloading" });
+    setTimeout(() => Object.assign(volume, { status: "available" }), 20);
+    await sweepGrid(p.api, { gridUid: UID, scope: "all" }, LIMITS);
+    expect(p.left()).to.include.members(["volume-theirs", "volume-bare"]).and.not.include("volume-ours");
+    const stuck = new Project();
+    Object.assign(stuck.rows["volume /volumes/detail"]?.[0] as object, { status: "creating" });
+    const e = await sweepGrid(stuck.api, { gridUid: UID, scope: "all" }, { pollMs: 1, seconds: 0.05 }).then(() => undefined, (x: unknown) => x);
+    expect((e as Error).message).to.match(/volume volume-ours is still there.*creating/);
+  });
+  it("works on a cloud without Cinder", async () => {
+    const p = new Project();
+    delete p.rows["volume /volumes/detail"];
+    await sweepGrid(p.api, { gridUid: UID, scope: "all" }, LIMITS);
+    expect(p.left()).to.not.include("master");
   });
   it("takes the access rules of the credential too, but for those that another one has", async () => {
     const p = new Project();
