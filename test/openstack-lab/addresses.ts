@@ -9,7 +9,7 @@ export const FLOATING_LAST = "172.24.4.250";
 
 export const PORTS = {
   keystone: 5000, glance: 9292, placement: 8778, nova: 8774, novaMetadata: 8775, neutron: 9696,
-  heat: 8004, heatCfn: 8000, gnocchi: 8041, aodh: 8042, mariadb: 3306, rabbitmq: 5672, memcached: 11211,
+  heat: 8004, heatCfn: 8000, cinder: 8776, gnocchi: 8041, aodh: 8042, mariadb: 3306, rabbitmq: 5672, memcached: 11211,
 } as const;
 
 export const api = (port: number): string => `http://${API_ADDRESS}:${port}`;

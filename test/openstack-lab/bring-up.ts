@@ -14,7 +14,7 @@ import { agentServices, guestsService, keystoneService, mariadbService, memcache
 import { restoreSeed, saveSeed } from "./seed";
 import type { Steps } from "./steps";
 
-const DATABASES = ["keystone", "glance", "placement", "nova_api", "nova", "nova_cell0", "neutron", "heat", "gnocchi", "aodh"] as const;
+const DATABASES = ["keystone", "glance", "placement", "nova_api", "nova", "nova_cell0", "neutron", "heat", "cinder", "gnocchi", "aodh"] as const;
 const READY_SECONDS = 180;
 const conf = (path: string): string => inLab("etc", path);
 
@@ -103,7 +103,7 @@ export class BringUp {
     const { state, run, etc } = this.places;
     const wanted = [
       join(etc), join(run, "lock"),
-      ...["done", "keystone", "glance/images", "glance/tasks", "placement", "nova/instances", "neutron", "gnocchi/locks", "rabbitmq"].map((f) => join(state, f)),
+      ...["done", "keystone", "glance/images", "glance/tasks", "placement", "nova/instances", "cinder/volumes", "neutron", "gnocchi/locks", "rabbitmq"].map((f) => join(state, f)),
     ];
     for (const folder of wanted) await mkdir(folder, { recursive: true });
   }
@@ -175,6 +175,7 @@ export class BringUp {
       await this.once("glance", () => this.command("glance-setup", "glance-manage", "--config-file", conf("glance/glance-api.conf"), "db_sync"));
       await this.once("placement", () => this.command("placement-setup", "placement-manage", "--config-file", conf("placement/placement.conf"), "db", "sync"));
       await this.once("heat", () => this.command("heat-setup", "heat-manage", "--config-file", conf("heat/heat.conf"), "db_sync"));
+      await this.once("cinder", () => this.command("cinder-setup", "cinder-manage", "--config-file", conf("cinder/cinder.conf"), "db", "sync"));
       await this.once("gnocchi", () => this.gnocchiStore());
       await this.once("aodh", () => this.command("aodh-setup", "aodh-dbsync", "--config-file", conf("aodh/aodh.conf")));
     })();

@@ -1,4 +1,4 @@
-import { API_ADDRESS, api, EXTERNAL_BRIDGE, PORTS } from "./addresses";
+import { API_ADDRESS, api, EXTERNAL_BRIDGE, PORTS, REGION } from "./addresses";
 import { authToken, bind, credentials, database, messageBus, noNotifications, privsep } from "./config-common";
 import type { LabSettings } from "./config-control";
 import { renderIni } from "./ini";
@@ -7,9 +7,10 @@ import type { LabSecrets } from "./secrets";
 
 const HOST = "oslab";
 
-/** Configuration files of nova and neutron: path under etc/ -> text. */
+/** Configuration files of nova, neutron and cinder: path under etc/ -> text. */
 export const computeFiles = (s: LabSecrets, settings: LabSettings): Record<string, string> => ({
   "nova/nova.conf": nova(s, settings.virt === "hosts"),
+  "cinder/cinder.conf": cinder(s),
   "neutron/neutron.conf": neutron(s),
   "neutron/ml2.ini": renderIni({
     ml2: { type_drivers: "flat,vxlan,local", tenant_network_types: "vxlan", mechanism_drivers: "linuxbridge,l2population", extension_drivers: "port_security" },
@@ -70,6 +71,7 @@ function nova(s: LabSecrets, guests: boolean): string {
     quota: { instances: 200, cores: -1, ram: -1 },
     oslo_concurrency: { lock_path: inLab("run/lock") },
     glance: { api_servers: api(PORTS.glance) },
+    cinder: { ...credentials(s, "nova"), catalog_info: "volumev3::publicURL", os_region_name: REGION },
     placement: credentials(s, "placement"),
     neutron: { ...credentials(s, "neutron"), service_metadata_proxy: true, metadata_proxy_shared_secret: s.service },
     vnc: { enabled: false },
@@ -82,6 +84,28 @@ function nova(s: LabSecrets, guests: boolean): string {
     keystone_authtoken: authToken(s, "nova", "compute"),
   });
 }
+
+const cinder = (s: LabSecrets): string =>
+  renderIni({
+    DEFAULT: {
+      use_stderr: true,
+      transport_url: messageBus,
+      host: HOST,
+      my_ip: "127.0.0.1",
+      state_path: inLab("state/cinder"),
+      api_paste_config: "/usr/share/cinder-common/api-paste.ini",
+      auth_strategy: "keystone",
+      enabled_backends: "files",
+      glance_api_servers: api(PORTS.glance),
+      rpc_response_timeout: 180,
+    },
+    files: { volume_driver: "files_driver.FilesDriver", volume_backend_name: "files" },
+    database: { connection: database(s, "cinder") },
+    nova: credentials(s, "cinder"),
+    oslo_concurrency: { lock_path: inLab("run/lock") },
+    oslo_messaging_notifications: noNotifications,
+    keystone_authtoken: authToken(s, "cinder", "volumev3"),
+  });
 
 const neutron = (s: LabSecrets): string =>
   renderIni({

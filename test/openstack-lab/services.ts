@@ -38,6 +38,7 @@ const novaConf = conf("nova/nova.conf");
 const neutronConf = ["--config-file", conf("neutron/neutron.conf")];
 const heatConf = ["--config-file", conf("heat/heat.conf")];
 const gnocchiConf = ["--config-file", conf("gnocchi/gnocchi.conf")];
+const cinderConf = ["--config-file", conf("cinder/cinder.conf")];
 const aodhConf = ["--config-file", conf("aodh/aodh.conf")];
 
 export const memcachedService: Service = {
@@ -79,6 +80,8 @@ export const projectServices: readonly Service[] = [
   uwsgi("aodh", PORTS.aodh, conf("aodh/app.wsgi")),
   { name: "heat-api", argv: ["heat-api", ...heatConf], ready: at(PORTS.heat) },
   { name: "heat-api-cfn", argv: [...python("heat-api-cfn.py"), ...heatConf], ready: at(PORTS.heatCfn) },
+  uwsgi("cinder-api", PORTS.cinder, "/usr/bin/cinder-wsgi", { args: cinderConf.join(" ") }),
+  simple("cinder-services", ...python("cinder-services.py"), ...cinderConf),
   simple("heat-engine", ...python("heat-engine.py"), ...heatConf),
   simple("gnocchi-metricd", "gnocchi-metricd", ...gnocchiConf),
   simple("aodh-evaluator", "aodh-evaluator", ...aodhConf),

@@ -15,6 +15,7 @@ const PACKAGES = [
   "aodh-api", "aodh-evaluator", "aodh-notifier", "aodh-listener",
   "mariadb-server", "rabbitmq-server", "memcached", "uwsgi-core", "uwsgi-plugin-python3",
   "python3-openstackclient", "python3-heatclient", "python3-gnocchiclient", "python3-aodhclient", "python3-pymysql", "python3-memcache",
+  "cinder-api", "cinder-scheduler", "cinder-volume", "python3-cinderclient",
   "haproxy", "dnsmasq-base", "ebtables", "ipset", "conntrack", "iputils-arping", "iputils-ping", "bridge-utils", "curl", "iproute2", "procps",
   "libvirt-daemon", "libvirt-daemon-system", "libvirt-clients", "libvirt-daemon-driver-lxc", "libvirt-daemon-driver-qemu",
   "qemu-system-x86", "qemu-utils", "genisoimage",

@@ -24,7 +24,7 @@ def ensure_user(name, password, domain):
     return ensure(ks.users, name, lambda: ks.users.create(name, domain=domain, password=password), domain=domain)
 
 
-for name in ("glance", "placement", "nova", "neutron", "heat", "gnocchi", "aodh"):
+for name in ("glance", "placement", "nova", "neutron", "heat", "cinder", "gnocchi", "aodh"):
     user = ensure_user(name, secrets["service"], "default")
     for role in ("admin", "service"):
         ks.roles.grant(roles[role], user=user, project=projects["service"])
@@ -43,6 +43,7 @@ catalog = {
     "network": ("neutron", PORTS["neutron"], ""),
     "orchestration": ("heat", PORTS["heat"], "/v1/%(tenant_id)s"),
     "cloudformation": ("heat-cfn", PORTS["heatCfn"], "/v1"),
+    "volumev3": ("cinderv3", PORTS["cinder"], "/v3/%(tenant_id)s"),
     "metric": ("gnocchi", PORTS["gnocchi"], ""),
     "alarming": ("aodh", PORTS["aodh"], ""),
 }

@@ -52,6 +52,9 @@ def fresh(moment):
 wait("nova services", lambda: COMPUTE - {s.binary for s in cloud.compute.services() if s.state == "up" and fresh(s.updated_at)})
 wait("neutron agents", lambda: AGENTS - {a.binary for a in cloud.network.agents() if a.is_alive and fresh(a.last_heartbeat_at)})
 wait("heat-engine", lambda: None if any(s["status"] == "up" and fresh(s["updated_at"] or s["created_at"]) for s in call("orchestration", "/services").json()["services"]) else "none is up")
+wait("cinder services", lambda: {"cinder-scheduler", "cinder-volume"} - {s["binary"] for s in call("volumev3", "/os-services").json()["services"] if s["state"] == "up" and fresh(s["updated_at"])})
+# The scheduler makes no volume before the driver has told it of its room.
+wait("cinder back end", lambda: None if call("volumev3", "/scheduler-stats/get_pools").json()["pools"] else "the scheduler knows none")
 # Nothing can be scheduled to the host before it is mapped into its cell. Nova's scheduler does it too, but up to a minute later.
 if not list(cloud.compute.hypervisors()) and subprocess.run(["nova-manage", "--config-file", "/lab/etc/nova/nova.conf", "cell_v2", "discover_hosts"], check=False).returncode != 0:
     sys.exit("nova-manage cell_v2 discover_hosts failed")
