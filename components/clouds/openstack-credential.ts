@@ -42,7 +42,7 @@ export interface CredentialSpec {
 
 /**
  * The deploying user's roles, less what the controller need not have. They are named, because without names Keystone takes those of the
- * token at hand, and was seen to look for a role in it that the user never had (400, about one create in three under load).
+ * token at hand; a Keystone that serves requests in several threads was seen to take another request's (400 in one create of three).
  */
 export function controllerRoles(roles: readonly string[]): string[] {
   const few = roles.filter((r) => r !== "admin" && !(r === "reader" && roles.includes("member")));

@@ -20,10 +20,10 @@ const at = (port: number, path = "/"): { http: string } => ({ http: `http://${AP
 const conf = (path: string): string => inLab("etc", path);
 const python = (program: string): string[] => ["/usr/bin/python3", inLab("run/python", program)];
 
-const uwsgi = (name: string, port: number, wsgi: string, more: { env?: Record<string, string>; args?: string; path?: string } = {}): Service => ({
+const uwsgi = (name: string, port: number, wsgi: string, more: { env?: Record<string, string>; args?: string; path?: string; workers?: readonly string[] } = {}): Service => ({
   name,
   argv: [
-    "uwsgi_python3", "--http-socket", uwsgiSocket(port), "--wsgi-file", wsgi, "--processes", "1", "--threads", "8", "--enable-threads", "--need-app",
+    "uwsgi_python3", "--http-socket", uwsgiSocket(port), "--wsgi-file", wsgi, ...(more.workers ?? ["--processes", "1", "--threads", "8"]), "--enable-threads", "--need-app",
     "--die-on-term", "--buffer-size", "65535", "--thunder-lock", "--listen", "100", "--disable-logging", "--add-header", "Connection: close",
     "--rem-header", "Content-Length", "--chdir", "/", ...(more.args === undefined ? [] : ["--pyargv", more.args]),
   ],
@@ -69,7 +69,9 @@ export const rabbitmqService: Service = {
   },
 };
 
-export const keystoneService = uwsgi("keystone", PORTS.keystone, "/usr/bin/keystone-wsgi-public", { env: { OS_KEYSTONE_CONFIG_DIR: conf("keystone") }, path: "/v3" });
+/** One thread each: with several, Keystone was seen to judge a request by the token of another that ran beside it. */
+const KEYSTONE_WORKERS = ["--master", "--processes", "3", "--threads", "1"];
+export const keystoneService = uwsgi("keystone", PORTS.keystone, "/usr/bin/keystone-wsgi-public", { env: { OS_KEYSTONE_CONFIG_DIR: conf("keystone") }, path: "/v3", workers: KEYSTONE_WORKERS });
 
 /** Everything after keystone; each needs the databases of its own project only. */
 export const projectServices: readonly Service[] = [
