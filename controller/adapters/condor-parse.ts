@@ -1,6 +1,5 @@
 import type { JobCounts, QueueJob } from "../../components/policy/demand";
-import type { FenceResult, Machine } from "../ports";
-import type { CommandResult } from "../run-command";
+import type { Machine } from "../ports";
 
 /** Pure readers of what HTCondor's tools print. An attribute that is missing or odd is never guessed to mean "idle". */
 export type Ad = Readonly<Record<string, unknown>>;
@@ -93,18 +92,3 @@ function parseJob(ad: Ad): QueueJob {
 
 /** Left out by the user, RequestMemory is an expression over what the job has used; its value is written out here. */
 const requestedMemory = (ad: Ad): number => number(ad, "RequestMemory") ?? number(ad, "MemoryUsage") ?? Math.ceil((number(ad, "ImageSize") ?? 0) / 1024);
-
-/** Reads condor_drain's answer. The numbers are HTCondor's: 10001 already draining, 10003 the check was false. */
-export function parseDrain(r: CommandResult, failure: string | undefined): FenceResult | "not-found" {
-  if (failure === undefined) return { answer: "accepted", detail: "" };
-  if (r.timedOut) return { answer: "unknown", detail: failure };
-  const said = `${r.stdout}\n${r.stderr}`;
-  if (/error code 10001\b/.test(said)) return { answer: "alreadyDraining", detail: failure };
-  if (/error code 10003\b/.test(said)) return { answer: "refusedBusy", detail: failure };
-  if (/Can't find address for startd/.test(said)) return "not-found";
-  return { answer: "unknown", detail: failure };
-}
-
-/** The ad by which the collector is told to forget machines. */
-export const invalidation = (type: "Machine" | "DaemonMaster" | "StartD", machine: string): string =>
-  `MyType = "Query"\nTargetType = "${type}"\nRequirements = Machine == ${JSON.stringify(machine)}\n`;
