@@ -63,14 +63,41 @@ export interface EnrolmentConfig {
   readonly leasesFile?: string;
 }
 
-export interface WorkerLimits {
+export interface WorkerLimits extends WorkerSize {
+  /** Over all types together; the workers of the minimum are of the first type. */
   readonly min: number;
   readonly max: number;
-  /** Size of one worker, for matching jobs to it. */
+  /** Further types beside the first, whose size stands here and whose name is `DEFAULT_TYPE`. @default none */
+  readonly types?: readonly WorkerType[];
+}
+
+/** Size of one worker, for matching jobs to it. */
+export interface WorkerSize {
   readonly vcpus: number;
   readonly memoryMiB: number;
   readonly diskMiB: number;
+  /** GPUs and other custom resources by lower-case name. */
+  readonly resources?: Readonly<Record<string, number>>;
+  /** Attributes that its machine ad carries beside HTCondor's own, as ClassAd expressions. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Per hour: the cheapest type that matches is taken. @default 0 */
+  readonly price?: number;
 }
+
+export interface WorkerType extends WorkerSize {
+  readonly name: string;
+  /** Most workers of this type. @default the group's maximum */
+  readonly max?: number;
+}
+
+/** Of workers whose type nobody named. */
+export const DEFAULT_TYPE = "worker";
+
+/** All types, the first one first. */
+export const typesOf = (w: WorkerLimits): readonly WorkerType[] => {
+  const { min: _min, max: _max, types, ...size } = w;
+  return [{ name: DEFAULT_TYPE, ...size }, ...(types ?? [])];
+};
 
 export interface ScalingSettings {
   /** Pause between two looks at queue and cloud. */
@@ -85,6 +112,14 @@ export interface ScalingSettings {
   readonly idleSeconds: number;
   /** A worker that has not joined by then is replaced. */
   readonly joinTimeoutSeconds: number;
+  /** Single-core places kept free beyond what waits. @default 0 */
+  readonly spareSlots?: number;
+  /** Most workers ordered in a minute. @default no limit beyond growStep */
+  readonly createsPerMinute?: number;
+  /** Of the workers that work, at most this share is drained at a time to renew them; one always may. @default 10 */
+  readonly disruptionPercent?: number;
+  /** What the cloud bills at least: among workers equally idle the one nearest the end of its period goes first. @default 0: no matter */
+  readonly billingPeriodSeconds?: number;
 }
 
 export interface AlarmSettings {
