@@ -1,6 +1,6 @@
 import type { ControllerConfig } from "../../components/config/controller-config";
 import type { QueueJob } from "../../components/policy/demand";
-import type { Override } from "../../components/policy/scaling";
+import type { Override } from "../../components/policy/decision";
 import { AdmissionGate } from "../../controller/gate";
 import { Controller } from "../../controller/loop";
 import { OpenstackPool } from "../../controller/adapters/openstack-pool";
@@ -107,7 +107,7 @@ export class GridSimulator {
     this.gate = new AdmissionGate();
     const world = this;
     this.controller = new Controller({
-      pool: this.heat === undefined ? this.pool() : this.heatPool(this.heat), queue: this.queue(), gate: this.gate, clock: { nowMs: () => this.nowMs }, config: this.config,
+      pool: this.heat === undefined ? this.pool() : this.heatPool(this.heat), queue: this.queue(), gate: this.gate, clock: { nowMs: () => this.nowMs, monotonicMs: () => this.nowMs }, config: this.config,
       randomSuffix: () => Math.floor(this.random() * 2 ** 24).toString(16).padStart(6, "0"),
       override: { get: () => this.override, drainDone: (id) => void (this.override = { ...this.override, drains: this.override.drains.filter((d) => d.worker !== id) }) },
       journal: {
@@ -309,15 +309,17 @@ export class GridSimulator {
         }
         return { created, ambiguous: false, wait: false };
       }),
+      statusNow: (id) => this.call(() => (this.cloudDown ? unknown("cloud down") : known(this.servers.get(id)?.status ?? "gone"))),
       start: (id) => this.call(() => {
         const s = this.servers.get(id);
         if (s?.status !== "stopped" || s.deleting) return false;
         Object.assign(s, { status: "starting", nextMs: this.nowMs + 1_000 + this.random() * 4_000 });
         return true;
       }),
-      remove: (id) => this.call((): RemovalStep => {
+      remove: (id, how) => this.call((): RemovalStep => {
         const s = this.servers.get(id);
         if (s === undefined) return "gone";
+        if (how?.onlyIfOff === true && s.status !== "stopped") return "runs";
         if (s.status === "stopping") return "stopping";
         if (s.status !== "stopped") {
           this.pullPlug(s, this.override.drains.some((d) => d.worker === id && d.now));
@@ -347,12 +349,20 @@ export class GridSimulator {
         if (this.queueDown) return unknown("queue down");
         const jobs = this.jobs.filter((j) => !j.done).map((j): QueueJob => ({
           id: `${j.id}.0`, owner: "u", state: j.on === undefined ? "waiting" : "running", machine: j.on === undefined ? undefined : this.startds.get(j.on)?.name,
-          startedAtMs: j.startedMs, queuedAtMs: j.queuedMs, cpus: 1, memoryMiB: 100, diskMiB: 1, requirements: "",
+          startedAtMs: j.startedMs, queuedAtMs: j.queuedMs, cpus: 1, memoryMiB: 100, diskMiB: 1,
         }));
         const of = (state: string): number => jobs.filter((j) => j.state === state).length;
         const hidden = this.hideAds > 0 ? this.hideAds-- : 0;
-        return known({ machines: hidden > 0 ? [] : [...this.startds.values()].map((d) => d.ad), jobs, counts: { waiting: of("waiting"), running: of("running"), held: 0 } });
+        const waiting = jobs.filter((j) => j.state === "waiting");
+        return known({
+          machines: hidden > 0 ? [] : [...this.startds.values()].map((d) => d.ad), counts: { waiting: of("waiting"), running: of("running"), held: 0 },
+          running: jobs.flatMap((j) => (j.machine === undefined ? [] : [{ id: j.id, owner: "u", machine: j.machine, state: "running" as const, startedAtMs: j.startedAtMs }])),
+          groups: waiting.length === 0 ? [] : [{ key: "1", count: waiting.length, exampleId: waiting[0]!.id, owner: "u", queuedAtMs: Math.min(...waiting.map((j) => j.queuedAtMs)), request: { cpus: 1, memoryMiB: 100, diskMiB: 1 }, ad: {} }],
+        });
       }),
+      occupancy: (machines) => this.call(() => (this.queueDown ? unknown("queue down") : known(new Map(machines.map((m) => [m, { jobs: this.claimsOn(find(m)?.id ?? "-"), claims: this.claimsOn(find(m)?.id ?? "-"), hasAd: find(m) !== undefined }]))))),
+      probe: () => this.call(() => "unknown" as const),
+      jobs: async () => known([]),
       fence: (machine, kind, reason) => this.call(() => drain(machine, kind === "ifIdle", reason)),
       cancelDrain: (machine) => this.call(() => {
         const d = find(machine);
@@ -366,7 +376,7 @@ export class GridSimulator {
         for (const j of this.jobs) if (j.on !== undefined && j.on === find(machine)?.id) Object.assign(j, { on: undefined, startedMs: undefined });
         return answer.answer === "alreadyDraining" ? ({ answer: "accepted", detail: "" } as const) : answer;
       }),
-      invalidate: () => this.call(() => undefined),
+      gone: () => this.call(() => undefined),
     };
   }
 }
