@@ -8,7 +8,8 @@ export interface GridConfig {
   /** Static address (CloudSigma) or floating IP (OpenStack) to use. */
   readonly address?: string;
   readonly purchases: { readonly vlan: boolean; readonly address: boolean; readonly period: string };
-  readonly master: ServerSize;
+  /** `replace`: uuid of the one object that holds the queue and may be replaced all the same. */
+  readonly master: ServerSize & { readonly replace?: string };
   readonly ssh: { readonly port: number; readonly allowFrom: readonly string[]; readonly authorizedKeys: readonly string[] };
   readonly workers: ServerSize & { readonly min: number; readonly max: number };
   readonly scaling: ScalingSettings;

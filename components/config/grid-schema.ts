@@ -137,7 +137,8 @@ export const gridSchema = z.strictObject({
     .strictObject({
       vcpus: whole(1, 128).default(2).describe("processor cores; CloudSigma: of 2000 MHz, OpenStack: the flavor has at least as many"),
       memory: size(512, "512 MiB", "memory; OpenStack: the flavor has at least as much").default("2 GiB"),
-      disk: size(1024, "1 GiB", "disk; not smaller than the image; OpenStack: the flavor's is at least as large (or see `openstack.bootVolume`)").default("10 GiB"),
+      disk: size(1024, "1 GiB", "disk; not smaller than the image; OpenStack: the flavor's is at least as large (or see `openstack.bootVolume`). Growing it restarts the master where the cloud can grow it, with its queue kept; what would replace it is refused").default("10 GiB"),
+      replace: uuid.optional().describe("uuid of what holds the queue (CloudSigma: the master's disk, OpenStack: its server), which may be replaced this once: all jobs, their history and users' files on it are lost. A preview that refuses a change names it. It permits nothing once that object is gone"),
     })
     .prefault({})
     .describe("the server that runs queue and controller; on CloudSigma it is DHCP server and gateway too"),

@@ -36,7 +36,7 @@ function normalise(c: GridConfigText): GridConfig {
   return {
     ...same,
     image: image.uuid !== undefined ? { uuid: image.uuid, kind: image.kind } : { name: image.name ?? defaultImageName, kind: image.kind },
-    master: size(master),
+    master: { ...size(master), ...(master.replace === undefined ? {} : { replace: master.replace }) },
     workers: { min: workers.min, max: workers.max, ...size(workers) },
     scaling: { ...scaling, growStep: scaling.growStep ?? workers.max, shrinkStep: scaling.shrinkStep ?? workers.max },
     firewall: firewall.map(({ ports, ...rule }) => ({ ...rule, ...(ports === undefined ? {} : { ports: parsePorts(String(ports))! }) })),
