@@ -17,6 +17,8 @@ export interface ControllerConfig {
   readonly poolDomain: string;
   readonly cloud: CloudTarget;
   readonly enrolment: EnrolmentConfig;
+  /** How many workers the private network has addresses for. @default not known */
+  readonly addresses?: number;
   readonly workers: WorkerLimits;
   readonly scaling: ScalingSettings;
   readonly alarms: AlarmSettings;
@@ -28,8 +30,10 @@ export interface CloudsigmaTarget {
   readonly kind: "cloudsigma";
   /** API base as the master reaches it (`api_endpoint` of the location), with the trailing slash. */
   readonly endpoint: string;
-  /** The stopped server that workers are cloned from; members carry its uuid in their meta. */
+  /** The stopped server that workers of the first type are cloned from; members carry its uuid in their meta. */
   readonly templateUuid: string;
+  /** Those of further worker types by name. @default none */
+  readonly templates?: Readonly<Record<string, string>>;
 }
 
 /** The group is a Heat stack of its own; the master logs in with an application credential. */

@@ -1,0 +1,97 @@
+import { afterFailure, afterSuccess, type FailureClass } from "../components/policy/breaker";
+import type { FreeRoom } from "../components/policy/demand";
+import { learnRefusals } from "../components/policy/refusals";
+import { breakerKey, type Memory, type Merged } from "./memory";
+import type { QueueView } from "./ports";
+
+const REMEMBERED_BOOTS = 20;
+/** Before a first worker has joined: a minute is what CloudSigma's slow clones need (peers.md, section 5: 80 to 110 s with the boot). */
+const FIRST_LEAD_MS = 90_000;
+/** So many different jobs came back from a worker on which none has ended: it is broken. */
+const RETURNED_JOBS = 3;
+
+/** Learns from a look what workers offer, which jobs no idle worker gets, how long a boot takes, and which workers work at all. */
+export function learn(memory: Memory, queue: QueueView, workers: readonly Merged[], nowMs: number, wallMs: number): void {
+  learnOffers(memory, workers);
+  const refused = learnRefusals(memory.refused, queue.groups, freeRooms(workers, nowMs), servedSince(memory, queue), nowMs, wallMs);
+  memory.refused.clear();
+  for (const [key, r] of refused) memory.refused.set(key, r);
+  learnBoots(memory, workers, nowMs);
+  learnBroken(memory, queue, workers);
+}
+
+/** Room of workers that take jobs now. */
+export const freeRooms = (workers: readonly Merged[], nowMs: number): readonly FreeRoom[] =>
+  workers.flatMap((w): FreeRoom[] => {
+    const m = w.machine;
+    if (m === undefined || (w.phase !== "idle" && w.phase !== "busy") || w.unhealthy !== undefined) return [];
+    return [{ type: w.type, room: m.free, total: m.total, ...(m.ad === undefined ? {} : { ad: m.ad }), ...(w.idleSinceMs === undefined ? {} : { idleForMs: nowMs - w.idleSinceMs }) }];
+  });
+
+/** A worker of a former definition says nothing about what a new one offers. */
+function learnOffers(memory: Memory, workers: readonly Merged[]): void {
+  for (const w of workers) {
+    if (w.machine === undefined || w.retiring !== undefined) continue;
+    const known = memory.offers.get(w.type), { total, ad } = w.machine;
+    const most = (a: number, b = 0): number => Math.max(a, b);
+    memory.offers.set(w.type, {
+      type: w.type, learned: true, ad: ad ?? known?.ad ?? {},
+      room: { ...total, cpus: most(total.cpus, known?.room.cpus), memoryMiB: most(total.memoryMiB, known?.room.memoryMiB), diskMiB: most(total.diskMiB, known?.room.diskMiB) },
+    });
+  }
+}
+
+/** A group is served where fewer of its jobs wait, or where its longest waiting one has gone. */
+function servedSince(memory: Memory, queue: QueueView): ReadonlySet<string> {
+  const served = new Set<string>();
+  const now = new Map(queue.groups.map((g) => [g.key, { count: g.count, queuedAtMs: g.queuedAtMs }]));
+  for (const [key, before] of memory.groupsSeen) {
+    const g = now.get(key);
+    if (g !== undefined && (g.count < before.count || g.queuedAtMs > before.queuedAtMs)) served.add(key);
+  }
+  memory.groupsSeen = now;
+  return served;
+}
+
+function learnBoots(memory: Memory, workers: readonly Merged[], nowMs: number): void {
+  for (const w of workers) {
+    const seen = memory.workers.get(w.id);
+    if (seen?.joinedAtMs !== nowMs || seen.orderedAtMs === undefined) continue;
+    memory.boots = [...memory.boots, nowMs - seen.orderedAtMs].slice(-REMEMBERED_BOOTS);
+    for (const failureClass of ["never-joined", "boot-failed", "capacity", "transient"] as const) noteSuccess(memory, w.type, failureClass);
+  }
+}
+
+/** Time from an order to a worker in the pool, as nine of ten needed less than. */
+export function leadMs(memory: Memory): number {
+  const sorted = [...memory.boots].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * 0.9))] ?? FIRST_LEAD_MS;
+}
+
+/** Jobs that come back from one worker again and again, while none ends there: the worker, not the jobs, where others do not give them back. */
+function learnBroken(memory: Memory, queue: QueueView, workers: readonly Merged[]): void {
+  const back = queue.returned ?? [];
+  if (back.length === 0) return;
+  const byMachine = new Map<string, Set<string>>();
+  for (const { id, machine } of back) byMachine.set(machine, (byMachine.get(machine) ?? new Set()).add(id));
+  const machinesOf = new Map<string, Set<string>>();
+  for (const { id, machine } of back) machinesOf.set(id, (machinesOf.get(id) ?? new Set()).add(machine));
+  for (const w of workers) {
+    const seen = memory.workers.get(w.id), ids = byMachine.get(w.machineName);
+    if (seen === undefined || seen.unhealthy !== undefined || ids === undefined) continue;
+    const own = [...ids].filter((id) => machinesOf.get(id)!.size === 1);
+    if (own.length < RETURNED_JOBS) continue;
+    seen.unhealthy = `${own.length} jobs came back from it unfinished (${own.slice(0, 3).join(", ")}), and none has ended there`;
+    noteFailure(memory, w.type, "no-job-ends", seen.unhealthy, memory.lastQueueLookMs ?? 0);
+  }
+}
+
+export function noteFailure(memory: Memory, type: string, failureClass: FailureClass, why: string, nowMs: number): void {
+  const key = breakerKey(type, failureClass);
+  memory.breakers.set(key, afterFailure(memory.breakers.get(key), type, failureClass, nowMs, why));
+}
+
+export function noteSuccess(memory: Memory, type: string, failureClass: FailureClass): void {
+  const key = breakerKey(type, failureClass), before = memory.breakers.get(key);
+  if (before !== undefined) memory.breakers.set(key, afterSuccess(before));
+}
