@@ -1,5 +1,5 @@
 import { afterFailure, afterSuccess, type FailureClass } from "../components/policy/breaker";
-import type { FreeRoom } from "../components/policy/demand";
+import type { FreeRoom, WaitingGroup } from "../components/policy/demand";
 import { learnRefusals } from "../components/policy/refusals";
 import { breakerKey, type Memory, type Merged } from "./memory";
 import type { QueueView } from "./ports";
@@ -7,6 +7,8 @@ import type { QueueView } from "./ports";
 const REMEMBERED_BOOTS = 20;
 /** Before a first worker has joined: a minute is what CloudSigma's slow clones need (peers.md, section 5: 80 to 110 s with the boot). */
 const FIRST_LEAD_MS = 90_000;
+/** From a claim to a running shadow: seconds (htcondor.md, C); longer is a claim that waits for something else. */
+const STARTING_MS = 20_000;
 /** So many different jobs came back from a worker on which none has ended: it is broken. */
 const RETURNED_JOBS = 3;
 
@@ -68,22 +70,44 @@ export function leadMs(memory: Memory): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * 0.9))] ?? FIRST_LEAD_MS;
 }
 
-/** Jobs that come back from one worker again and again, while none ends there: the worker, not the jobs, where others do not give them back. */
+/**
+ * A worker from which jobs come back while none ends there. Where others of its type end jobs, or its jobs came back from nowhere else, it is
+ * the worker; where jobs come back from all of them it may be the jobs: nobody is renewed for that, but no more are bought either.
+ */
 function learnBroken(memory: Memory, queue: QueueView, workers: readonly Merged[]): void {
   const back = queue.returned ?? [];
   if (back.length === 0) return;
-  const byMachine = new Map<string, Set<string>>();
-  for (const { id, machine } of back) byMachine.set(machine, (byMachine.get(machine) ?? new Set()).add(id));
-  const machinesOf = new Map<string, Set<string>>();
-  for (const { id, machine } of back) machinesOf.set(id, (machinesOf.get(id) ?? new Set()).add(machine));
+  const byMachine = new Map<string, Set<string>>(), byJob = new Map<string, Set<string>>();
+  for (const { id, machine } of back) {
+    byMachine.set(machine, (byMachine.get(machine) ?? new Set()).add(id));
+    byJob.set(id, (byJob.get(id) ?? new Set()).add(machine));
+  }
+  const proven = new Set(workers.filter((w) => memory.workers.get(w.id)?.endedJob === true).map((w) => w.type));
   for (const w of workers) {
     const seen = memory.workers.get(w.id), ids = byMachine.get(w.machineName);
-    if (seen === undefined || seen.unhealthy !== undefined || ids === undefined) continue;
-    const own = [...ids].filter((id) => machinesOf.get(id)!.size === 1);
-    if (own.length < RETURNED_JOBS) continue;
-    seen.unhealthy = `${own.length} jobs came back from it unfinished (${own.slice(0, 3).join(", ")}), and none has ended there`;
-    noteFailure(memory, w.type, "no-job-ends", seen.unhealthy, memory.lastQueueLookMs ?? 0);
+    if (seen === undefined || seen.endedJob || seen.unhealthy !== undefined || ids === undefined || ids.size < RETURNED_JOBS) continue;
+    const own = [...ids].filter((id) => byJob.get(id)!.size === 1).length;
+    const which = [...ids].slice(0, 3).join(", ");
+    if (proven.has(w.type) || own >= RETURNED_JOBS) {
+      seen.unhealthy = `${ids.size} jobs came back from it unfinished (${which}), and none has ended there`;
+      noteFailure(memory, w.type, "no-job-ends", `${w.name}: ${seen.unhealthy}`, memory.lastQueueLookMs ?? 0);
+    } else if (memory.breakers.get(breakerKey(w.type, "no-job-ends"))?.inARow === undefined) {
+      noteFailure(memory, w.type, "no-job-ends", `jobs come back from every worker unfinished (${which}), and none has ended: the jobs or the image`, memory.lastQueueLookMs ?? 0);
+    }
   }
+}
+
+/** Waiting jobs less those that are starting: their slots are claimed, and no room is to be looked for. A claim that stays without a job is none. */
+export function lessStarting(memory: Memory, queue: QueueView, nowMs: number): readonly WaitingGroup[] {
+  let starting = 0;
+  for (const w of memory.workers.values()) if (w.ahead !== undefined && nowMs - w.ahead.sinceMs < STARTING_MS) starting += w.ahead.jobs;
+  if (starting === 0) return queue.groups;
+  return [...queue.groups].sort((a, b) => a.queuedAtMs - b.queuedAtMs).flatMap((g): WaitingGroup[] => {
+    if (g.needsNoWorker === true) return [g];
+    const taken = Math.min(starting, g.count);
+    starting -= taken;
+    return taken === g.count ? [] : [{ ...g, count: g.count - taken }];
+  });
 }
 
 export function noteFailure(memory: Memory, type: string, failureClass: FailureClass, why: string, nowMs: number): void {

@@ -64,6 +64,7 @@ export class Controller {
     const lastGrow = [...tail].reverse().find((e) => e.what === "grow");
     const waitMs = lastGrow === undefined ? 0 : LIST_SETTLES_MS - ageMs(lastGrow.at);
     if (waitMs > 0) this.memory.createGate = { untilMs: nowMs + waitMs, why: "workers were ordered just before this controller started: the cloud's list is watched first" };
+    for (const e of tail) if (e.what === "proven") this.memory.proven.add(e.why);
     const gone = new Set(tail.filter((e) => e.what === "gone").map((e) => e.worker));
     for (const e of tail) {
       const id = e.what === "created" ? /^server (\S+)$/.exec(e.why)?.[1] : undefined;
@@ -108,6 +109,7 @@ export class Controller {
     if (poolSeen.known) {
       this.forgetVanishedDrains(now.workers);
       this.tellDisagreement(now.workers);
+      this.noteProven(now.workers);
       await this.tend();
     }
     const decisions = decide(now.input);
@@ -128,8 +130,20 @@ export class Controller {
 
   private tellDisagreement(workers: readonly Merged[]): void {
     for (const w of workers) {
-      if (w.off !== undefined && w.machine !== undefined) this.say("disagreement", `the cloud says ${w.server}, but the pool hears from it: it is left alone`, w.name);
+      if (w.off !== undefined && w.machine !== undefined && w.phase !== "removing") this.say("disagreement", `the cloud says ${w.server}, but the pool hears from it: it is left alone`, w.name);
     }
+  }
+
+  /** In the journal, so that the next controller need not find out again. */
+  private noteProven(workers: readonly Merged[]): void {
+    const { proven } = this.memory;
+    for (const w of workers) {
+      if (!w.everJoined || w.retiring !== undefined || proven.has(w.type)) continue;
+      proven.add(w.type);
+      this.record("proven", w.type, w.name);
+    }
+    // A changed definition has to prove itself anew.
+    for (const w of workers) if (w.retiring !== undefined && !workers.some((x) => x.type === w.type && x.retiring === undefined && x.everJoined)) proven.delete(w.type);
   }
 
   /** Before anything is decided: a group that is out of order could take a worker that nobody chose. */

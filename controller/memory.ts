@@ -25,6 +25,8 @@ export interface Memory {
   orders: readonly { readonly atMs: number; readonly count: number }[];
   /** What a worker of a type really offers to jobs, once one has joined. */
   readonly offers: Map<string, Offer>;
+  /** Types of which a worker has joined, also before this controller began. */
+  readonly proven: Set<string>;
   /** Groups of jobs that match and were not served by an idle worker with room. */
   readonly refused: Map<string, Refusal>;
   /** How long workers needed from the order to the pool, newest last. */
@@ -63,13 +65,20 @@ export interface SeenWorker {
   /** The collector's time of its last ad, and when we saw that change. */
   heard?: { readonly raw: number; readonly atMs: number };
   unhealthy?: string;
+  /** Jobs seen running there at the last look. */
+  running: ReadonlySet<string>;
+  /** A job that ran there has left it and did not come back to the queue. */
+  endedJob: boolean;
+  gaveBack: boolean;
+  /** More slots are claimed than jobs run: jobs that the queue still calls waiting are starting there. */
+  ahead?: { readonly sinceMs: number; readonly jobs: number };
   /** Full name in the pool, as last seen or as expected. */
   machine: string;
   address?: string;
 }
 
 export const newMemory = (): Memory => ({
-  workers: new Map(), gone: new Map(), samples: [], actedMs: new Map(), breakers: new Map(), orders: [], offers: new Map(), refused: new Map(), boots: [], groupsSeen: new Map(),
+  workers: new Map(), gone: new Map(), samples: [], actedMs: new Map(), breakers: new Map(), orders: [], offers: new Map(), proven: new Set(), refused: new Map(), boots: [], groupsSeen: new Map(),
 });
 
 export interface Look {

@@ -3,7 +3,7 @@ import { gateOf } from "../components/policy/breaker";
 import { DEFAULT_TYPE, typesOf, type ControllerConfig } from "../components/config/controller-config";
 import { NO_DEMAND, packDemand, type Demand, type Offer } from "../components/policy/demand";
 import { isComing, type DecisionInput, type Override } from "../components/policy/decision";
-import { freeRooms, leadMs, learn } from "./learn";
+import { freeRooms, leadMs, learn, lessStarting } from "./learn";
 import type { Look, Memory, Merged } from "./memory";
 import { merge } from "./merge";
 import type { Gate, QueueView } from "./ports";
@@ -57,7 +57,7 @@ export function picture(memory: Memory, p: PictureInput): Picture {
     poolPartial: pool.known ? pool.partial : undefined, queuePartial: queue.known ? queue.partial : undefined,
     poolClosing: pool.known ? pool.value.closing : undefined, poolBusy: pool.known ? pool.value.busy : undefined,
     oldestWaitMs: demand.oldestQueuedMs === undefined ? undefined : Math.max(0, wallMs - demand.oldestQueuedMs),
-    limits: config.workers, types: typesOf(config.workers).map((t) => ({ name: t.name, max: t.max, gate: gateOf(memory.breakers.values(), t.name, nowMs) })),
+    limits: config.workers, types: typesOf(config.workers).map((t) => ({ name: t.name, max: t.max, gate: gateOf(memory.breakers.values(), t.name, nowMs, unproven(memory, t.name, workers)) })),
     override, scaling: config.scaling, lastResizeMs: memory.lastResizeMs, createGate: memory.createGate,
     createsLeft: createsPerMinute === undefined ? undefined : createsPerMinute - memory.orders.reduce((n, o) => n + o.count, 0),
   };
@@ -68,9 +68,16 @@ function demandOf(memory: Memory, queue: QueueView, workers: readonly Merged[], 
   const coming: Record<string, number> = {};
   for (const w of workers) if (isComing(w) && w.retiring === undefined) coming[w.type] = (coming[w.type] ?? 0) + 1;
   return packDemand({
-    groups: queue.groups, free: freeRooms(workers, nowMs), coming, offers: offersOf(memory, config, workers), refused: memory.refused,
+    groups: lessStarting(memory, queue, nowMs), free: freeRooms(workers, nowMs), coming, offers: offersOf(memory, config, workers), refused: memory.refused,
     limitsLeft: queue.limitsLeft, spareSlots: config.scaling.spareSlots, nowMs, queueNowMs: wallMs, leadMs: leadMs(memory),
   });
+}
+
+/** How many are on their way, where none of the type has ever joined. */
+function unproven(memory: Memory, type: string, workers: readonly Merged[]): number | undefined {
+  const mine = workers.filter((w) => w.type === type && w.retiring === undefined);
+  if (memory.proven.has(type) || mine.some((w) => w.everJoined)) return undefined;
+  return mine.filter(isComing).length;
 }
 
 /** What a new worker of each type offers: as one has shown, or as declared. */

@@ -93,8 +93,8 @@ async function silent(d: Removal, w: Merged, address: string, h: Hands, stays: (
 
 /** Closes it to new work, as its basis allows. `true`: closed; a text: why it stays; undefined: closed only now, judged at the next look. */
 async function close(d: Removal, w: Merged, h: Hands): Promise<true | string | undefined> {
-  if (d.basis === "not-admitted") return h.gate.close(w.id) || "it has just been let into the pool: it is drained first"; // guard: the gate
-  if (d.basis !== "drained") h.gate.close(w.id);
+  const shut = d.basis === "drained" || h.gate.close(w.id);
+  if (d.basis === "not-admitted" && !shut) return "it has just been let into the pool: it is drained first"; // guard: the gate
   const { answer, detail } = await h.queue.fence(w.machineName, "ifIdle", w.drainReason ?? REASON_SCALE_IN);
   if (d.basis === "drained") {
     // A live daemon that drains refuses a second drain; one that was put back into service meanwhile does not.

@@ -60,7 +60,8 @@ export function afterFailure(before: BreakerState | undefined, type: string, fai
   const next: BreakerState = { type, failureClass, inARow, outcomes, lastFailureMs: nowMs, untilMs: nowMs, why: what };
   const open = isOpen(next);
   const bad = outcomes.filter((ok) => !ok).length;
-  const why = open ? `${bad} of the last ${outcomes.length} workers ${wrong(failureClass)}; one is tried every ${LONGEST_PAUSE_MS / 60_000} minutes until one works` : what;
+  const which = bad === outcomes.length ? `${bad} workers in a row` : `${bad} of the last ${outcomes.length} workers`;
+  const why = open ? `${which} ${wrong(failureClass)}; one is tried every ${LONGEST_PAUSE_MS / 60_000} minutes until one works` : what;
   return { ...next, untilMs: nowMs + pauseMs(failureClass, inARow, open), why };
 }
 
@@ -71,13 +72,16 @@ export function afterSuccess(before: BreakerState): BreakerState {
   return { ...before, inARow: 0, outcomes: [...before.outcomes, true].slice(-REMEMBERED), untilMs: 0 };
 }
 
-/** What all breakers of a type together allow. */
-export function gateOf(states: Iterable<BreakerState>, type: string, nowMs: number): GateVerdict {
-  let verdict: GateVerdict = {};
+/** As long as no worker of a definition has ever joined, so many may be on their way: what a bad image costs at most (peers.md, 4.10). */
+export const UNPROVEN_AT_ONCE = 3;
+
+/** What all breakers of a type together allow. `unproven`: how many are on their way, where none has joined yet. */
+export function gateOf(states: Iterable<BreakerState>, type: string, nowMs: number, unproven?: number): GateVerdict {
+  let verdict: GateVerdict = unproven === undefined ? {} : { atMost: Math.max(0, UNPROVEN_AT_ONCE - unproven), why: "no worker of this definition has joined yet: the first ones are watched before more are made" };
   for (const s of states) {
     if (s.type !== type) continue;
     if (s.untilMs > nowMs && s.untilMs > (verdict.untilMs ?? 0)) verdict = { ...verdict, untilMs: s.untilMs, why: s.why };
-    if (isOpen(s)) verdict = { ...verdict, atMost: 1 };
+    if (isOpen(s)) verdict = { ...verdict, atMost: Math.min(1, verdict.atMost ?? 1) };
   }
   return verdict;
 }

@@ -36,6 +36,8 @@ export interface WorkerView {
   readonly retiring?: string;
   /** It is in the pool, and no job ends there. */
   readonly unhealthy?: string;
+  /** A job came back from it, and none has ended there yet: it goes before those that are known to work. */
+  readonly doubtful?: boolean;
   /** The operator wants it kept, whatever the size. */
   readonly pinned?: boolean;
   /** The cloud's group would take it away at its next change: it is not taken back into service until that is mended. */

@@ -29,7 +29,8 @@ function begun(i: DecisionInput, w: WorkerView): Found {
 function failed(i: DecisionInput, w: WorkerView): Found {
   const inPhase = secondsSince(i, w.phaseSinceMs), limit = i.scaling.joinTimeoutSeconds;
   const detail = w.detail === undefined ? "" : `: ${w.detail}`;
-  if (w.off?.sure === true && w.absentLooks >= SURE_LOOKS) { // guard: a live ad beats the cloud's word
+  const unheard = w.phase === "lost" || w.phase === "joining" || w.phase === "booting";
+  if (w.off?.sure === true && unheard && w.absentLooks >= SURE_LOOKS) { // guard: a live ad beats the cloud's word
     if (w.server === "gone") return { basis: "off", why: "its server no longer exists" };
     if (w.server === "failed") return { basis: "off", why: `the cloud could not run it${detail}` };
     if (w.phase === "lost") return { basis: "off", why: "it was in the pool, and has been switched off or has crashed" };

@@ -111,12 +111,15 @@ function resize(i: DecisionInput, limits: Limits, staying: readonly WorkerView[]
   return shrinkIdle(i, limits, staying);
 }
 
-/** At the maximum, while jobs wait that no worker there can take: an idle one of another kind makes room. */
+/** At the maximum, while jobs wait that no worker there can take: an idle one of another kind makes room, one at a time below the minimum. */
 function exchange(i: DecisionInput, limits: Limits, staying: readonly WorkerView[], jobs: string): readonly Decision[] {
   const full = `at the maximum of ${limits.max}; ${jobs}`;
-  const due = idleVictims(staying).filter((w) => isSettled(i, w) && secondsSince(i, w.idleSinceMs!) >= Math.min(i.scaling.idleSeconds, LOST_GRACE_SECONDS));
-  if (due.length === 0) return [hold(full)];
-  return due.slice(0, i.demand.newWorkers).map((w): Decision => ({ do: "fence", id: w.id, kind: "ifIdle", reason: REASON_SCALE_IN, why: `${full} that it does not get, idle for ${secondsSince(i, w.idleSinceMs!)} s: it makes room` }));
+  const wanted = i.types.filter((t) => (i.demand.byType[t.name] ?? 0) > 0 && (t.gate.untilMs ?? 0) <= i.nowMs).map((t) => t.name);
+  const due = idleVictims(staying).filter((w) =>
+    (!wanted.includes(w.type) || w.retiring !== undefined) && isSettled(i, w) && secondsSince(i, w.idleSinceMs!) >= Math.min(i.scaling.idleSeconds, LOST_GRACE_SECONDS));
+  if (wanted.length === 0 || due.length === 0 || i.poolClosing !== undefined) return [hold(full)];
+  const mayGo = Math.max(1, staying.filter(isWorking).length - limits.min);
+  return due.slice(0, Math.min(i.demand.newWorkers, mayGo)).map((w): Decision => ({ do: "fence", id: w.id, kind: "ifIdle", reason: REASON_SCALE_IN, why: `${full} that it does not get, idle for ${secondsSince(i, w.idleSinceMs!)} s: it makes room` }));
 }
 
 type Wanted = ReadonlyMap<string, number>;
@@ -179,6 +182,7 @@ function grow(i: DecisionInput, wanted: Wanted, room: number, why: string, byAla
     const ofType = t.max === undefined ? Number.POSITIVE_INFINITY : t.max - i.workers.filter((w) => w.type === type).length;
     const m = Math.min(n, left, ofType, atMost ?? Number.POSITIVE_INFINITY);
     if (m > 0) out.push({ do: "grow", type, count: m, why, ...(byAlarm === undefined ? {} : { byAlarm }) });
+    else if (n > 0 && atMost === 0) out.push(hold(`${why}; ${cause ?? ""}`));
     else if (n > 0 && ofType <= 0) out.push(hold(`${why}; at the maximum of ${t.max} workers of type ${type}`));
     left -= Math.max(0, m);
   }

@@ -7,7 +7,7 @@ import { CANCEL_SETTLES_SECONDS, count, does, hold, isWorking, REASON_SCALE_IN, 
  */
 
 const byId = (a: WorkerView, b: WorkerView): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
-const rank = (w: WorkerView): number => (w.unhealthy !== undefined ? 0 : w.retiring !== undefined ? 1 : 2);
+const rank = (w: WorkerView): number => (w.unhealthy !== undefined ? 0 : w.doubtful === true ? 1 : w.retiring !== undefined ? 2 : 3);
 /** Idle times are compared by the minute: within one, what is paid for decides. */
 const IDLE_ALIKE_MS = 60_000;
 
