@@ -115,12 +115,21 @@ export interface QueueView {
 
 /**
  * `accepted`: it takes no new job from now on. `refusedBusy`: it runs something, and stays in service. `alreadyDraining`: the
- * live daemon says that it drains. `notThere`: the collector does not know it. `unknown`: no answer, anything may be the case.
+ * live daemon says that it drains. `notThere`: the collector does not know it. `notNow`: closing it at this moment would end its
+ * jobs, so nothing was done; the next pass asks again. `unknown`: no answer, anything may be the case.
  */
-export type FenceAnswer = "accepted" | "refusedBusy" | "alreadyDraining" | "notThere" | "unknown";
+export type FenceAnswer = "accepted" | "refusedBusy" | "notNow" | "alreadyDraining" | "notThere" | "unknown";
 export interface FenceResult {
   readonly answer: FenceAnswer;
   readonly detail: string;
+}
+
+/** What holds a machine at this moment: jobs by the schedd's word, claims by the startd's; either of them is enough. */
+export interface Occupancy {
+  readonly jobs: number;
+  readonly claims: number;
+  /** The collector has an ad of it. */
+  readonly listed: boolean;
 }
 
 /** HTCondor's side of the group. */
