@@ -3,6 +3,7 @@ import { planNetwork } from "../policy/addresses";
 import { poolDomain } from "../policy/names";
 import { condorPort } from "../policy/ports";
 import { slotMemoryMiB } from "../policy/sizes";
+import { isolationConfig } from "./condor-isolation";
 import { lines } from "./guest-file";
 
 /** A script that prints the guest's CPU use; the startd runs it and publishes what it says. */
@@ -98,6 +99,7 @@ export function workerCondorConfig(config: GridConfig): string {
     "START = True",
     "# Submitters have no account here.",
     "STARTER_ALLOW_RUNAS_OWNER = False",
+    ...isolationConfig(),
     "# Ready in 1 s instead of 6.",
     "RunBenchmarks = False",
     "ENABLE_URL_TRANSFERS = False",
