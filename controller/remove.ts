@@ -1,0 +1,128 @@
+import { REASON_SCALE_IN, type Decision, type RemovalBasis } from "../components/policy/decision";
+import { message, type Hands } from "./act";
+import { noteFailure } from "./learn";
+import type { Memory, Merged, SeenWorker } from "./memory";
+
+type Removal = Extract<Decision, { do: "remove" }>;
+
+/** Jobs that were told to go get so long to say goodbye to the queue. */
+const EVICTION_LIMIT_MS = 10_000;
+/** A host that answers though the pool has lost it: it is kept so many times the joining limit, in which a cut network heals. */
+const ANSWERS_KEPT_TIMES = 3;
+const OFF: ReadonlySet<string> = new Set(["stopped", "failed", "gone"]);
+/** A removal that rests on the server being off never stops it: what runs after all is left alone by the cloud itself. */
+const onlyIfOff = (basis: RemovalBasis | undefined): boolean => basis === "off";
+const JOURNAL_WORD: Partial<Record<RemovalBasis, string>> = { "never-joined": "replace", lost: "replace", off: "replace" };
+
+/** Takes the next step of a removal. Nothing is remembered of one whose first step was not answered: it is judged anew. */
+export async function remove(d: Removal, w: Merged, memory: Memory, h: Hands): Promise<boolean> {
+  const seen = memory.workers.get(w.id);
+  if (seen === undefined) return false;
+  if (d.basis === "continue") {
+    if (w.jobs > 0 && seen.removing !== "now" && seen.removing !== "off") return abandon(seen, "it runs a job: it was put back into service", w, h); // guard: whoever runs a job stays
+  } else if (!(await mayGo(d, w, seen, h))) return true;
+  const basis = d.basis === "continue" ? seen.removing : d.basis;
+  let step;
+  try {
+    step = await h.pool.remove(w.id, { onlyIfOff: onlyIfOff(basis) });
+  } catch (e) {
+    h.journal.write("remove-failed", message(e), w.name);
+    return true;
+  }
+  if (step === "runs") return abandon(seen, "the cloud says now that it runs", w, h);
+  if (d.basis !== "continue") await begun(d, w, seen, memory, h);
+  if (step !== "gone") return true;
+  await h.queue.gone(w.machineName);
+  memory.gone.set(w.id, h.nowMs());
+  memory.workers.delete(w.id);
+  h.drainDone(w.id);
+  h.journal.write("gone", "server and disks are gone", w.name);
+  return true;
+}
+
+async function begun(d: Removal, w: Merged, seen: SeenWorker, memory: Memory, h: Hands): Promise<void> {
+  h.journal.write(JOURNAL_WORD[d.basis] ?? "remove", d.why, w.name);
+  if (d.basis === "never-joined") await explain(w, memory, h);
+  else if (d.basis === "off" && !seen.everJoined && w.server === "failed") noteFailure(memory, w.type, "boot-failed", `${w.name}: ${d.why}`, h.nowMs());
+  seen.removing = d.basis;
+  seen.phase = "removing";
+  seen.phaseSinceMs = h.nowMs();
+  memory.lastResizeMs = h.nowMs();
+}
+
+function abandon(seen: SeenWorker, why: string, w: Merged, h: Hands): boolean {
+  seen.removing = undefined;
+  seen.off = undefined;
+  h.journal.write("stays", why, w.name);
+  return true;
+}
+
+/** The last question before the point of no return, put to queue and cloud for every basis, and to the host itself where they differ. */
+async function mayGo(d: Removal, w: Merged, seen: SeenWorker, h: Hands): Promise<boolean> {
+  const stays = (why: string): false => {
+    h.journal.write("stays", why, w.name);
+    return false;
+  };
+  if (d.basis === "now") {
+    h.gate.close(w.id);
+    return w.jobs === 0 || evicted(d, w, seen, h);
+  }
+  // First whatever closes it for good, then whether anything is there: nothing can come in between.
+  const closed = await close(d, w, h);
+  if (closed !== true) return closed === undefined ? false : stays(closed);
+  const [there, status] = await Promise.all([h.occupancy(w.machineName), h.pool.statusNow(w.id)]);
+  if (!there.known) return stays(`HTCondor does not say what runs there: ${there.reason}`); // guard: unknown is never idle
+  if (!status.known) return stays(`the cloud does not say how it is: ${status.reason}`);
+  if (d.basis === "off") {
+    if (!OFF.has(status.value)) return stays(`the cloud's list said ${w.server}, asked for it alone it says ${status.value}`); // guard: asked alone
+    if (there.value.hasAd) return stays("the cloud says that it is off, and the pool knows it"); // guard: a live ad at the last moment
+  } else if (there.value.jobs > 0 || there.value.claims > 0) return stays(`${Math.max(there.value.jobs, there.value.claims)} jobs are there after all`); // guard: jobs are asked about
+  if ((d.basis === "off" || d.basis === "lost") && seen.address !== undefined) return silent(d, w, seen.address, h, stays);
+  return true;
+}
+
+/** Whoever answers at its own address is not off. One that is only lost may be cut off from its daemon's point of view: it gets longer. */
+async function silent(d: Removal, w: Merged, address: string, h: Hands, stays: (why: string) => false): Promise<boolean> {
+  const answer = await h.queue.probe(address);
+  if (answer === "silent") return true;
+  const forSeconds = (h.nowMs() - w.phaseSinceMs) / 1000;
+  if (d.basis === "lost" && forSeconds >= ANSWERS_KEPT_TIMES * h.joinTimeoutSeconds) return true;
+  if (answer === "unknown" && d.basis === "lost") return true;
+  return stays(answer === "answers" ? `its host answers at ${address}` : `whether its host answers at ${address} cannot be told`); // guard: the host itself is asked
+}
+
+/** Closes it to new work, as its basis allows. `true`: closed; a text: why it stays; undefined: closed only now, judged at the next look. */
+async function close(d: Removal, w: Merged, h: Hands): Promise<true | string | undefined> {
+  const shut = d.basis === "drained" || h.gate.close(w.id);
+  if (d.basis === "not-admitted" && !shut) return "it has just been let into the pool: it is drained first"; // guard: the gate
+  const { answer, detail } = await h.queue.fence(w.machineName, "ifIdle", w.drainReason ?? REASON_SCALE_IN);
+  if (d.basis === "drained") {
+    // A live daemon that drains refuses a second drain; one that was put back into service meanwhile does not.
+    if (answer === "alreadyDraining") return true;
+    if (answer === "accepted") return undefined;
+    return answer === "refusedBusy" || answer === "notNow" ? "it was put back into service and works again" : answer === "notThere" ? "the pool does not know it any more: it is watched" : detail; // guard: drained is asked anew
+  }
+  // Whoever the collector does not know cannot be given a job.
+  return answer === "notThere" || (answer === "unknown" ? detail : "the pool knows it after all"); // guard: the collector is asked anew
+}
+
+/** Without its goodbye the queue would believe in a job for as long as it takes to notice a dead connection. */
+async function evicted(d: Removal, w: Merged, seen: SeenWorker, h: Hands): Promise<boolean> {
+  if (seen.evictedAtMs !== undefined) return h.nowMs() - seen.evictedAtMs > EVICTION_LIMIT_MS;
+  const { answer, detail } = await h.queue.evict(w.machineName);
+  h.journal.write("evict", answer === "accepted" ? d.why : `${d.why}; it does not listen (${detail})`, w.name);
+  seen.evictedAtMs = h.nowMs();
+  return answer !== "accepted";
+}
+
+/** Why a worker did not join is only on its console, which goes with it. */
+async function explain(w: Merged, memory: Memory, h: Hands): Promise<void> {
+  noteFailure(memory, w.type, "never-joined", `${w.name} did not join`, h.nowMs());
+  if (h.pool.consoleTail === undefined) return;
+  try {
+    const text = await h.pool.consoleTail(w.id);
+    h.journal.write("console", text === undefined ? "the cloud shows no console" : `last lines:\n${text}`, w.name);
+  } catch (e) {
+    h.journal.write("console", `not readable: ${message(e)}`, w.name);
+  }
+}
