@@ -15,6 +15,7 @@ const HELP = `usage: node tools/run.mjs start | test [lane...] | test:openstack 
            (npm test -- unit runs one of them; several run two at a time, ELASTIGRID_TEST_SLOTS=1 makes it one)
   test --lab       the same, and brings the OpenStack lab up for its lane
   test:openstack   set up, then the lane openstack on a lab that is brought up for it (npm run test:openstack)
+  bench    measures one thing and ends with a line of JSON (npm run bench -- --help names them)
   soak     set up, then a grid is scaled and struck at random, and HTCondor's log is judged (npm run soak -- --help)
   setup    bring what is missing: Node packages, compiled code, Pulumi engine and plugins, appliance tree
   build    compile and bundle only; --force does it although nothing changed
@@ -35,6 +36,8 @@ export async function main(argv: readonly string[]): Promise<number> {
       return testOpenstack();
     case "soak":
       return driven(rest, async () => (await import("../test/soak/main.js")).main);
+    case "bench":
+      return (await import("../bench/main.js")).main(rest, broughtAll);
     case "setup":
       return setup();
     case "build":

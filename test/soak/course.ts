@@ -1,5 +1,5 @@
 import { loadavg } from "node:os";
-import { percentile } from "../../bench/grid";
+import { percentile } from "../../bench/bench";
 import { seeded } from "../../local-cloud/http/faults";
 import { pause, until } from "../support/chaos";
 import { parseJobLog } from "./job-log";
