@@ -58,6 +58,8 @@ export function setupProblems(raw: unknown): string[] {
     const at = `controller.workers.types[${n}].`;
     text(type, at, "name");
     for (const key of ["vcpus", "memoryMiB", "diskMiB"]) number(type, at, key, 1);
+    const own = cloud["kind"] === "openstack" ? object(object(cloud["types"], "controller.cloud.types")[String(type["name"])], `controller.cloud.types.${String(type["name"])}`) : {};
+    if (cloud["kind"] === "openstack") for (const key of ["stackName", "stackId"]) text(own, `controller.cloud.types.${String(type["name"])}.`, key);
     if (cloud["kind"] === "cloudsigma") text(object(cloud["templates"], "controller.cloud.templates"), "controller.cloud.templates.", String(type["name"]));
   });
   if (Number(workers["min"]) > Number(workers["max"])) problems.push("controller.workers.min is above controller.workers.max");
