@@ -17,6 +17,8 @@ export interface ControllerConfig {
   readonly poolDomain: string;
   readonly cloud: CloudTarget;
   readonly enrolment: EnrolmentConfig;
+  /** How many workers the private network has addresses for. @default not known */
+  readonly addresses?: number;
   readonly workers: WorkerLimits;
   readonly scaling: ScalingSettings;
   readonly alarms: AlarmSettings;

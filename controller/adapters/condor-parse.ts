@@ -1,4 +1,4 @@
-import type { JobCounts, QueueJob } from "../../components/policy/demand";
+import type { JobCounts, QueueJob, RunningJob, WaitingGroup } from "../../components/policy/demand";
 import type { Machine } from "../ports";
 
 /** Pure readers of what HTCondor's tools print. An attribute that is missing or odd is never guessed to mean "idle". */
@@ -67,13 +67,30 @@ const WAITING = 1, RUNNING = 2, HELD = 5, TRANSFERRING = 6, SUSPENDED = 7;
 /** Scheduler and local universe jobs run on the master itself. */
 const NEEDS_NO_WORKER = new Set([7, 12]);
 
-export function parseJobs(ads: readonly Ad[]): { readonly jobs: readonly QueueJob[]; readonly counts: JobCounts } {
-  const jobs = ads.map(parseJob);
+export type ParsedJob = QueueJob & { readonly requirements: string };
+export const parseJobs = (ads: readonly Ad[]): readonly ParsedJob[] => ads.map(parseJob);
+
+export function countsOf(jobs: readonly ParsedJob[]): JobCounts {
   const of = (state: QueueJob["state"]): number => jobs.filter((j) => j.state === state).length;
-  return { jobs, counts: { waiting: of("waiting"), running: of("running"), held: of("held") } };
+  return { waiting: of("waiting"), running: of("running"), held: of("held") };
 }
 
-function parseJob(ad: Ad): QueueJob {
+export const runningOf = (jobs: readonly ParsedJob[]): readonly RunningJob[] =>
+  jobs.flatMap((j) => (j.state === "running" && j.machine !== undefined ? [{ id: j.id, owner: j.owner, machine: j.machine, state: "running" as const, startedAtMs: j.startedAtMs }] : []));
+
+export function groupsOf(jobs: readonly ParsedJob[]): readonly WaitingGroup[] {
+  const groups = new Map<string, WaitingGroup>();
+  for (const j of jobs) {
+    if (j.state !== "waiting") continue;
+    const key = `${j.cpus}/${j.memoryMiB}/${j.diskMiB}/${j.requirements}`, g = groups.get(key);
+    groups.set(key, g === undefined
+      ? { key, count: 1, exampleId: j.id, owner: j.owner, queuedAtMs: j.queuedAtMs, request: { cpus: j.cpus, memoryMiB: j.memoryMiB, diskMiB: j.diskMiB }, ad: {} }
+      : { ...g, count: g.count + 1, queuedAtMs: Math.min(g.queuedAtMs, j.queuedAtMs) });
+  }
+  return [...groups.values()];
+}
+
+function parseJob(ad: Ad): ParsedJob {
   const cluster = number(ad, "ClusterId"), proc = number(ad, "ProcId"), status = number(ad, "JobStatus");
   if (cluster === undefined || proc === undefined || status === undefined) throw new Error("a job ad without ClusterId, ProcId or JobStatus");
   const remote = text(ad, "RemoteHost");

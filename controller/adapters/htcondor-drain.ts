@@ -1,4 +1,4 @@
-import type { FenceResult } from "../ports";
+import { known, type FenceResult, type Observed, type Occupancy, type ProbeAnswer } from "../ports";
 import type { CommandResult } from "../run-command";
 import { parseAds } from "./condor-parse";
 import type { CondorTools } from "./condor-tools";
@@ -29,7 +29,25 @@ export class HtcondorDrain {
     return failure === undefined ? { answer: "accepted", detail: "" } : { answer: "unknown", detail: failure };
   }
 
-  async invalidate(machine: string): Promise<void> {
+  async occupancy(machines: readonly string[]): Promise<Observed<ReadonlyMap<string, Occupancy>>> {
+    const [jobs, slots] = await Promise.all([
+      this.tools.ask("condor_q", ["-allusers", "-json", "-attributes", "RemoteHost", "-constraint", "RemoteHost =!= undefined"], parseAds),
+      this.tools.ask("condor_status", ["-json", "-attributes", "Machine,State,NumDynamicSlots,PartitionableSlot"], parseAds),
+    ]);
+    if (!jobs.known) return jobs;
+    if (!slots.known) return slots;
+    return known(new Map(machines.map((m): [string, Occupancy] => {
+      const ads = slots.value.filter((ad) => ad["Machine"] === m);
+      const claims = ads.filter((ad) => ad["PartitionableSlot"] !== true && ad["State"] !== "Unclaimed" && ad["State"] !== "Drained").length;
+      return [m, { jobs: jobs.value.filter((ad) => String(ad["RemoteHost"]).endsWith(`@${m}`)).length, claims, hasAd: ads.length > 0 }];
+    })));
+  }
+
+  async probe(_address: string): Promise<ProbeAnswer> {
+    return "unknown";
+  }
+
+  async gone(machine: string): Promise<void> {
     if (!HOST.test(machine)) return;
     // What fails here only leaves an ad that expires by itself.
     await this.tools.call("condor_advertise", ["INVALIDATE_STARTD_ADS", "-"], invalidation("Machine", machine));

@@ -1,6 +1,7 @@
+import type { QueueJob } from "../../components/policy/demand";
 import { known, type Observed, type Queue, type QueueView } from "../ports";
 import type { RunCommand } from "../run-command";
-import { JOB_ATTRIBUTES, MACHINE_ATTRIBUTES, parseAds, parseJobs, parseMachines } from "./condor-parse";
+import { JOB_ATTRIBUTES, MACHINE_ATTRIBUTES, countsOf, groupsOf, parseAds, parseJobs, parseMachines, runningOf } from "./condor-parse";
 import { CondorTools } from "./condor-tools";
 import { HtcondorDrain } from "./htcondor-drain";
 
@@ -23,6 +24,10 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
     ]);
     if (!machines.known) return machines;
     if (!jobs.known) return jobs;
-    return known({ machines: machines.value, ...jobs.value });
+    return known({ machines: machines.value, groups: groupsOf(jobs.value), running: runningOf(jobs.value), counts: countsOf(jobs.value) });
+  }
+
+  async jobs(_limit: number): Promise<Observed<readonly QueueJob[]>> {
+    return this.tools.ask("condor_q", ["-allusers", "-json", "-attributes", JOB_ATTRIBUTES.join(",")], (t) => parseJobs(parseAds(t)));
   }
 }

@@ -39,7 +39,7 @@ describe("parseJobs", () => {
     ["leaves out a job of the scheduler universe", { JobUniverse: 7, JobStatus: 1 }, { state: "other" }],
     ["works out the memory that a user did not name", { RequestMemory: "/Expr(ifThenElse(...))/", ImageSize: 2049 }, { memoryMiB: 3 }],
   ];
-  for (const [says, over, wanted] of table) it(says, () => expect(parseJobs([job(over)]).jobs[0]).to.deep.include(wanted));
+  for (const [says, over, wanted] of table) it(says, () => expect(parseJobs([job(over)])[0]).to.deep.include(wanted));
 });
 
 describe("HtcondorQueue", () => {

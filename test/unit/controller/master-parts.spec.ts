@@ -134,8 +134,8 @@ describe("on the master", () => {
 
   describe("the socket", () => {
     const handlers = (orders: unknown[] = []): ApiHandlers => ({
-      status: () => ({ workers: [] }) as never, jobs: () => ({ known: true, jobs: [] }), journal: () => [], console: async () => ({ problem: "none" }),
-      scale: (o) => { orders.push(o); return undefined; }, drain: (w, now) => { orders.push([w, now]); return undefined; }, pause: (p) => void orders.push(p), retry: () => void orders.push("retry"),
+      status: () => ({ workers: [] }) as never, jobs: async () => ({ known: true, jobs: [] }), journal: () => [], console: async () => ({ problem: "none" }),
+      scale: (o) => { orders.push(o); return undefined; }, drain: (w, now) => { orders.push([w, now]); return undefined; }, pin: (w, p) => { orders.push([w, p]); return undefined; }, pause: (p) => void orders.push(p), retry: () => void orders.push("retry"),
     });
     const table: Array<[string, unknown, number]> = [
       ["/scale", { size: 2 }, 200], ["/scale", { min: 1, max: 2 }, 200], ["/scale", { auto: true }, 200], ["/scale", {}, 400], ["/scale", { size: "2" }, 400], ["/scale", { size: 2, min: 1 }, 400],

@@ -3,7 +3,7 @@ import type { Member, PoolView } from "../../../controller/ports";
 import { OpenstackPool } from "../../../controller/adapters/openstack-pool";
 import { CloudError } from "../../../components/errors";
 import { FakeHeat } from "../../support/fake-heat";
-import { seeded } from "../../support/grid-simulator";
+import { seeded } from "../../simulator/world/random";
 
 /** A group of Heat with its servers and a clock, and the pool on it. */
 class Bench {
