@@ -1,6 +1,6 @@
 import type { ControllerConfig, ScalingSettings, WorkerLimits } from "../../../components/config/controller-config";
 import { CloudError } from "../../../components/errors";
-import type { Override } from "../../../components/policy/scaling";
+import type { Override } from "../../../components/policy/decision";
 import { OpenstackPool } from "../../../controller/adapters/openstack-pool";
 import { AdmissionGate } from "../../../controller/gate";
 import { Controller } from "../../../controller/loop";
