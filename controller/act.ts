@@ -61,7 +61,7 @@ async function grow(d: Extract<Decision, { do: "grow" }>, memory: Memory, h: Han
   }
   if (d.byAlarm !== undefined && (ordered > 0 || result.failure !== undefined)) memory.actedMs.set(d.byAlarm, nowMs);
   // What is only ordered has not been made yet.
-  if (result.created.length > 0) for (const c of ["funds", "capacity", "quota", "auth", "invalid", "gone", "refused", "transient"] as const) noteSuccess(memory, d.type, c);
+  if (result.created.length > 0) for (const c of ["funds", "capacity", "quota", "auth", "invalid", "gone", "refused", "transient"] as const) noteSuccess(memory, d.type, c, nowMs);
   if (result.failure !== undefined) noteCreateFailure(d, result, ordered, memory, h);
   return true;
 }
@@ -81,8 +81,8 @@ function holdProbe(memory: Memory, type: string, nowMs: number): void {
 /** The cloud had accepted an order for workers, and could not make them: each such failure is said once, and the next order waits. */
 export function noteGroupFailure(memory: Memory, view: PoolView, type: string, journal: Pick<Journal, "write">, nowMs: number): void {
   const { failure } = view;
-  const since = memory.breakers.get(`${type}/refused`)?.lastFailureMs;
-  if (since !== undefined && view.members.some((m) => m.status === "running" && (memory.workers.get(m.id)?.firstSeenMs ?? 0) > since)) noteSuccess(memory, type, "refused");
+  const since = memory.breakers.get(`${type}/refused`)?.lastFailureMs ?? Number.NEGATIVE_INFINITY;
+  if (Number.isFinite(since) && view.members.some((m) => m.status === "running" && (memory.workers.get(m.id)?.firstSeenMs ?? 0) > since)) noteSuccess(memory, type, "refused", nowMs);
   if (failure === undefined || failure.key === memory.failureKey) return;
   memory.failureKey = failure.key;
   noteFailure(memory, type, "refused", failure.why, nowMs);

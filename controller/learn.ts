@@ -60,7 +60,7 @@ function learnBoots(memory: Memory, workers: readonly Merged[], nowMs: number): 
     const seen = memory.workers.get(w.id);
     if (seen?.joinedAtMs !== nowMs || seen.orderedAtMs === undefined) continue;
     memory.boots = [...memory.boots, nowMs - seen.orderedAtMs].slice(-REMEMBERED_BOOTS);
-    for (const failureClass of ["never-joined", "boot-failed", "capacity", "transient"] as const) noteSuccess(memory, w.type, failureClass);
+    for (const failureClass of ["never-joined", "boot-failed"] as const) noteSuccess(memory, w.type, failureClass, nowMs);
   }
 }
 
@@ -115,7 +115,7 @@ export function noteFailure(memory: Memory, type: string, failureClass: FailureC
   memory.breakers.set(key, afterFailure(memory.breakers.get(key), type, failureClass, nowMs, why));
 }
 
-export function noteSuccess(memory: Memory, type: string, failureClass: FailureClass): void {
-  const key = breakerKey(type, failureClass), before = memory.breakers.get(key);
-  if (before !== undefined) memory.breakers.set(key, afterSuccess(before));
+export function noteSuccess(memory: Memory, type: string, failureClass: FailureClass, nowMs: number): void {
+  const key = breakerKey(type, failureClass);
+  memory.breakers.set(key, afterSuccess(memory.breakers.get(key), type, failureClass, nowMs));
 }

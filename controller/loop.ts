@@ -1,6 +1,6 @@
 import { afterProbe } from "../components/policy/refusals";
 import { DEFAULT_TYPE, type ControllerConfig } from "../components/config/controller-config";
-import type { Decision, Override } from "../components/policy/decision";
+import { SURE_LOOKS, type Decision, type Override } from "../components/policy/decision";
 import { isMendable } from "../components/policy/breaker";
 import { workerHostname } from "../components/policy/names";
 import { decide } from "../components/policy/scaling";
@@ -50,6 +50,7 @@ export class Controller {
   lastKnown: { poolMs?: number; queueMs?: number } = {};
   private readonly said = new Map<string, number>();
   private lastSaid = "";
+  private listsToSee = 0;
 
   constructor(private readonly parts: ControllerParts) {
     this.startedAtMs = parts.clock.nowMs();
@@ -62,6 +63,8 @@ export class Controller {
     const tail = journal.tail(1_000), nowMs = clock.monotonicMs();
     const ageMs = (at: string): number => Math.max(0, this.startedAtMs - Date.parse(at));
     const lastGrow = [...tail].reverse().find((e) => e.what === "grow");
+    // The first list may be empty for once, and whoever is there may not speak at this moment.
+    this.listsToSee = tail.length === 0 ? 0 : SURE_LOOKS;
     const waitMs = lastGrow === undefined ? 0 : LIST_SETTLES_MS - ageMs(lastGrow.at);
     if (waitMs > 0) this.memory.createGate = { untilMs: nowMs + waitMs, why: "workers were ordered just before this controller started: the cloud's list is watched first" };
     for (const e of tail) if (e.what === "proven") this.memory.proven.add(e.why);
@@ -112,9 +115,12 @@ export class Controller {
       this.noteProven(now.workers);
       await this.tend();
     }
-    const decisions = decide(now.input);
+    const unsure = this.listsToSee > 0;
+    if (poolSeen.known && unsure) this.listsToSee -= 1;
+    const createGate = unsure ? { untilMs: nowMs + 1, why: "this controller has just begun: the cloud's list is looked at again before anything is made" } : now.input.createGate; // guard: a new controller looks twice
+    const decisions = decide({ ...now.input, createGate });
     for (const d of decisions) if (d.do === "hold") this.say("hold", d.why);
-    return this.carryOut(decisions, now);
+    return (await this.carryOut(decisions, now)) || unsure;
   }
 
   /** Whom the cloud's lists have lacked for a while, they may lack wrongly: each is asked for by itself. */

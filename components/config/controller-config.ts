@@ -129,6 +129,25 @@ export interface ScalingSettings {
 export interface AlarmSettings {
   readonly cpuHigh: AlarmRule;
   readonly cpuLow: AlarmRule;
+  /** Further alarms, which the controller judges on both clouds. @default none */
+  readonly rules?: readonly MetricRule[];
+}
+
+/** A metric against a threshold with a step, or towards a target: see `evaluateRule`. */
+export interface MetricRule {
+  readonly name: string;
+  /** One of `METRICS`, or `journal:WHAT`. */
+  readonly metric: string;
+  /** Exactly one of these three. */
+  readonly above?: number;
+  readonly below?: number;
+  readonly target?: number;
+  readonly periodSeconds: number;
+  /** Periods in a row that must agree. */
+  readonly evaluationPeriods: number;
+  readonly cooldownSeconds: number;
+  /** Workers to add, or with a minus to take away. Only with `above` or `below`. */
+  readonly step?: number;
 }
 
 /** Average CPU of the group's workers against a threshold, for a whole period, as Aodh does. */

@@ -7,10 +7,11 @@ export type FailureClass =
 export interface BreakerState {
   readonly type: string;
   readonly failureClass: FailureClass;
-  /** Failures without a success between them. */
+  /** Failures without a success between them, however long that took. */
   readonly inARow: number;
-  /** The newest outcomes, oldest first: whether it worked. */
-  readonly outcomes: readonly boolean[];
+  /** When it failed and when it worked, within the last hour. Monotonic. */
+  readonly failedMs: readonly number[];
+  readonly workedMs: readonly number[];
   readonly lastFailureMs: number;
   /** Nothing is created of this type before. Monotonic. */
   readonly untilMs: number;
@@ -32,7 +33,9 @@ const FIRST_PAUSE_MS = 30 * SECOND;
 /** One try in half an hour is what a black hole costs at most (peers.md, 4.10). */
 export const LONGEST_PAUSE_MS = 1_800 * SECOND;
 const TRANSIENT_LONGEST_MS = 60 * SECOND;
-const REMEMBERED = 20;
+/** An outcome counts as a share for so long: a cohort of thousands that was ordered together is judged as a whole. */
+const REMEMBERED_MS = 3_600 * SECOND;
+const MOST_REMEMBERED = 5_000;
 /** Three bad ones are a pattern in a group of three; in a group of thousands only where they are half of what was tried. */
 const OPENS_AFTER = 3;
 const OPENS_AT_SHARE = 0.5;
@@ -40,36 +43,41 @@ const OPENS_AT_SHARE = 0.5;
 const joins = (c: FailureClass): boolean => c === "never-joined" || c === "boot-failed" || c === "no-job-ends";
 /** Somebody may have mended the cause: an order of theirs ends the wait. An answer that got lost is cleared by a look, not by a person. */
 export const isMendable = (c: FailureClass): boolean => c !== "ambiguous";
+const bad = (s: BreakerState): number => Math.max(s.inARow, s.failedMs.length);
 
-/** Open: so many failed, absolutely and as a share of the newest tries, that only one is tried at a time. */
-export function isOpen(s: BreakerState): boolean {
-  const bad = s.outcomes.filter((ok) => !ok).length;
-  return joins(s.failureClass) && s.inARow > 0 && bad >= OPENS_AFTER && bad >= s.outcomes.length * OPENS_AT_SHARE;
-}
+/** Open: so many failed, absolutely and as a share of what was tried lately, that only one is tried at a time. */
+export const isOpen = (s: BreakerState): boolean =>
+  joins(s.failureClass) && s.inARow > 0 && bad(s) >= OPENS_AFTER && bad(s) >= (bad(s) + s.workedMs.length) * OPENS_AT_SHARE;
 
 function pauseMs(c: FailureClass, inARow: number, open: boolean): number {
   if (c === "ambiguous") return AMBIGUOUS_PAUSE_MS;
-  const doubling = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.max(0, Math.min(20, inARow - 1)));
-  if (c === "transient") return Math.min(doubling / 6, TRANSIENT_LONGEST_MS);
-  return open ? LONGEST_PAUSE_MS : doubling;
+  if (open) return LONGEST_PAUSE_MS;
+  // Many failures that do not open it are few among more that worked.
+  const n = joins(c) && inARow >= OPENS_AFTER ? 0 : Math.min(20, inARow - 1);
+  const doubling = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.max(0, n));
+  return c === "transient" ? Math.min(doubling / 6, TRANSIENT_LONGEST_MS) : doubling;
 }
 
+const lately = (times: readonly number[], nowMs: number): readonly number[] => times.filter((t) => nowMs - t < REMEMBERED_MS).slice(-MOST_REMEMBERED);
+
 export function afterFailure(before: BreakerState | undefined, type: string, failureClass: FailureClass, nowMs: number, what: string): BreakerState {
-  const outcomes = [...(before?.outcomes ?? []), false].slice(-REMEMBERED);
   const inARow = (before?.inARow ?? 0) + 1;
-  const next: BreakerState = { type, failureClass, inARow, outcomes, lastFailureMs: nowMs, untilMs: nowMs, why: what };
-  const open = isOpen(next);
-  const bad = outcomes.filter((ok) => !ok).length;
-  const which = bad === outcomes.length ? `${bad} workers in a row` : `${bad} of the last ${outcomes.length} workers`;
+  const next: BreakerState = {
+    type, failureClass, inARow, failedMs: lately([...(before?.failedMs ?? []), nowMs], nowMs), workedMs: lately(before?.workedMs ?? [], nowMs), lastFailureMs: nowMs, untilMs: nowMs, why: what,
+  };
+  const open = isOpen(next), n = bad(next);
+  const which = next.workedMs.length === 0 ? `${n} workers in a row` : `${n} of the last ${n + next.workedMs.length} workers`;
   const why = open ? `${which} ${wrong(failureClass)}; one is tried every ${LONGEST_PAUSE_MS / 60_000} minutes until one works` : what;
   return { ...next, untilMs: nowMs + pauseMs(failureClass, inARow, open), why };
 }
 
 const wrong = (c: FailureClass): string => (c === "no-job-ends" ? "ended no job" : c === "boot-failed" ? "did not run" : "did not join");
 
-/** One that works ends the wait of its kind; what failed before is remembered as a share. */
-export function afterSuccess(before: BreakerState): BreakerState {
-  return { ...before, inARow: 0, outcomes: [...before.outcomes, true].slice(-REMEMBERED), untilMs: 0 };
+/** One that works ends the wait of its kind, and counts against what failed. */
+export function afterSuccess(before: BreakerState | undefined, type: string, failureClass: FailureClass, nowMs: number): BreakerState {
+  const fresh: BreakerState = { type, failureClass, inARow: 0, failedMs: [], workedMs: [], lastFailureMs: Number.NEGATIVE_INFINITY, untilMs: 0, why: "" };
+  const s = before ?? fresh;
+  return { ...s, inARow: 0, failedMs: lately(s.failedMs, nowMs), workedMs: lately([...s.workedMs, nowMs], nowMs), untilMs: 0 };
 }
 
 /** As long as no worker of a definition has ever joined, so many may be on their way: what a bad image costs at most (peers.md, 4.10). */

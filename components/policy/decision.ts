@@ -134,6 +134,8 @@ export type Decision =
   | { readonly do: "hold"; readonly why: string };
 
 export const REASON_SCALE_IN = "elastigrid:scale-in";
+/** Of one that makes room for another kind: it is not taken back for more of its own. */
+export const REASON_EXCHANGE = "elastigrid:exchange";
 export const REASON_OPERATOR = "elastigrid:drain";
 export const REASON_RETIRING = "elastigrid:retiring";
 export const isOurs = (reason: string | undefined): boolean => reason?.startsWith("elastigrid:") ?? false;

@@ -1,5 +1,5 @@
 import {
-  count, does, hold, isComing, isDrainRequested, isWorking, LOST_GRACE_SECONDS, REASON_OPERATOR, REASON_SCALE_IN, secondsSince,
+  count, does, hold, isComing, isDrainRequested, isWorking, LOST_GRACE_SECONDS, REASON_EXCHANGE, REASON_OPERATOR, REASON_SCALE_IN, secondsSince,
   type Decision, type DecisionInput, type Limits, type Override, type TypeLimits, type WorkerView,
 } from "./decision";
 import { finish } from "./removal";
@@ -119,7 +119,7 @@ function exchange(i: DecisionInput, limits: Limits, staying: readonly WorkerView
     (!wanted.includes(w.type) || w.retiring !== undefined) && isSettled(i, w) && secondsSince(i, w.idleSinceMs!) >= Math.min(i.scaling.idleSeconds, LOST_GRACE_SECONDS));
   if (wanted.length === 0 || due.length === 0 || i.poolClosing !== undefined) return [hold(full)];
   const mayGo = Math.max(1, staying.filter(isWorking).length - limits.min);
-  return due.slice(0, Math.min(i.demand.newWorkers, mayGo)).map((w): Decision => ({ do: "fence", id: w.id, kind: "ifIdle", reason: REASON_SCALE_IN, why: `${full} that it does not get, idle for ${secondsSince(i, w.idleSinceMs!)} s: it makes room` }));
+  return due.slice(0, Math.min(i.demand.newWorkers, mayGo)).map((w): Decision => ({ do: "fence", id: w.id, kind: "ifIdle", reason: REASON_EXCHANGE, why: `${full} that it does not get, idle for ${secondsSince(i, w.idleSinceMs!)} s: it makes room` }));
 }
 
 type Wanted = ReadonlyMap<string, number>;

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import type { AlarmVerdict } from "../../../components/policy/alarms";
 import { NO_DEMAND, type Demand } from "../../../components/policy/demand";
-import { isSureOff, REASON_RETIRING, REASON_SCALE_IN, type DecisionInput, type OffWord, type Phase, type WorkerView } from "../../../components/policy/decision";
+import { isSureOff, REASON_EXCHANGE, REASON_RETIRING, REASON_SCALE_IN, type DecisionInput, type OffWord, type Phase, type WorkerView } from "../../../components/policy/decision";
 import { decide, effectiveLimits } from "../../../components/policy/scaling";
 
 const NOW = 1_000_000_000;
@@ -144,7 +144,7 @@ describe("decide", () => {
           expect(by(d.id).jobs, `${d.basis}`).to.equal(0);
         }
       }
-      const scaledIn = out.filter((d) => d.do === "fence" && d.reason === REASON_SCALE_IN).length;
+      const scaledIn = out.filter((d) => d.do === "fence" && (d.reason === REASON_SCALE_IN || d.reason === REASON_EXCHANGE)).length;
       const exchanges = limits.size === undefined && i.demand.newWorkers > 0;
       const working = i.workers.filter((w) => (w.phase === "idle" || w.phase === "busy") && !i.override.drains.some((x) => x.worker === w.id)).length;
       if (scaledIn > 0) expect(working - scaledIn, "what never joined is no capacity").to.be.at.least(Math.min(limits.size ?? limits.min, i.limits.max, exchanges ? working - 1 : working));
