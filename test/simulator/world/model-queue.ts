@@ -35,6 +35,8 @@ export class ModelQueue {
   hideAds = 0;
   /** Chance that an update of an ad is lost, and that a change is told only with the next one. */
   lostAdChance = 0;
+  /** Chance that somebody puts a draining worker back just when the controller asks about it. */
+  putBackChance = 0;
   /** Chance that a machine is missing in the answer to the last question, or that a question gets no answer. */
   silentChance = 0;
   limits: Readonly<Record<string, number>> = {};
@@ -346,11 +348,23 @@ export class ModelQueue {
     };
   }
 
+  /** Somebody who is not the controller puts a worker back into service. */
+  putBack(id: string): void {
+    const d = this.startds.get(id);
+    if (d?.draining === undefined) return;
+    d.draining = undefined;
+    this.changed(d);
+  }
+
   private drain(machine: string, kind: "ifIdle" | "drain" | "now", reason: string): FenceResult {
     if (this.down) return { answer: "unknown", detail: "queue down" };
     const d = this.listed(machine);
     if (d === undefined) return { answer: "notThere", detail: "the collector does not know it" };
     if (!d.alive || d.cut) return { answer: "unknown", detail: "it does not answer" };
+    if (d.draining !== undefined && this.dice.chance(this.putBackChance)) {
+      this.putBack(d.id);
+      this.negotiate();
+    }
     if (d.draining !== undefined) return { answer: "alreadyDraining", detail: "" };
     if (kind === "ifIdle" && d.jobs.size > 0) return { answer: "refusedBusy", detail: "" };
     if (kind === "drain" && [...d.jobs].some((j) => this.isTender(j))) return { answer: "notNow", detail: "a job is just starting or ending there" };
