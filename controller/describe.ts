@@ -35,6 +35,7 @@ export function describeStatus(c: Controller, config: ControllerConfig, override
     alarms: [
       describeAlarm("cpu-high", config.alarms.cpuHigh, p?.alarms.high),
       describeAlarm("cpu-low", config.alarms.cpuLow, p?.alarms.low),
+      ...(p?.alarms.rules ?? []).map((r): AlarmStatus => ({ name: r.name, enabled: true, state: r.state, why: r.why, by: "controller" })),
     ],
     ...(credential === undefined ? {} : { credential }),
     createBlocked: blocked(c, nowMonotonicMs, nowMs),

@@ -33,6 +33,7 @@ const LIST_SETTLES_MS = 20_000;
 /** Commands of HTCondor's tools or calls of the cloud at a time: they cost a process or a connection each. */
 const AT_ONCE = 8;
 const QUESTIONS_A_PASS = 20;
+const JOURNAL_SEEN = 200;
 /** What the one before us created and nobody has seen since: far longer than any list lags. */
 const TAKEN_OVER_MS = 1_800_000;
 
@@ -50,7 +51,8 @@ export class Controller {
   lastKnown: { poolMs?: number; queueMs?: number } = {};
   private readonly said = new Map<string, number>();
   private lastSaid = "";
-  private listsToSee = 0;
+  /** The first list may be empty for once, while whoever is there does not speak at this moment. */
+  private listsToSee = SURE_LOOKS;
 
   constructor(private readonly parts: ControllerParts) {
     this.startedAtMs = parts.clock.nowMs();
@@ -63,8 +65,6 @@ export class Controller {
     const tail = journal.tail(1_000), nowMs = clock.monotonicMs();
     const ageMs = (at: string): number => Math.max(0, this.startedAtMs - Date.parse(at));
     const lastGrow = [...tail].reverse().find((e) => e.what === "grow");
-    // The first list may be empty for once, and whoever is there may not speak at this moment.
-    this.listsToSee = tail.length === 0 ? 0 : SURE_LOOKS;
     const waitMs = lastGrow === undefined ? 0 : LIST_SETTLES_MS - ageMs(lastGrow.at);
     if (waitMs > 0) this.memory.createGate = { untilMs: nowMs + waitMs, why: "workers were ordered just before this controller started: the cloud's list is watched first" };
     for (const e of tail) if (e.what === "proven") this.memory.proven.add(e.why);
@@ -94,7 +94,7 @@ export class Controller {
   }
 
   private async observeAndAct(): Promise<boolean> {
-    const { pool, queue, clock, config, gate, override } = this.parts;
+    const { pool, queue, clock, config, gate, override, journal } = this.parts;
     const askedMs = clock.monotonicMs();
     const [poolSeen, queueSeen, alarms] = await Promise.all([
       pool.observe().catch((e: unknown) => unknown(message(e))),
@@ -107,7 +107,7 @@ export class Controller {
     if (queueSeen.known) this.lastKnown.queueMs = wallMs;
     if (poolSeen.known) noteGroupFailure(this.memory, poolSeen.value, DEFAULT_TYPE, { write: (what, why) => this.record(what, why) }, nowMs);
     const look = { pool: poolSeen, queue: queueSeen, ageMs: nowMs - askedMs, ...(alarms === undefined ? {} : { alarms }) };
-    const now = picture(this.memory, { look, config, override: override.get(), gate, nowMs, wallMs, previous: this.latest?.workers ?? [] });
+    const now = picture(this.memory, { look, config, override: override.get(), gate, nowMs, wallMs, journal: journal.tail(JOURNAL_SEEN), previous: this.latest?.workers ?? [] });
     this.latest = now;
     if (poolSeen.known) {
       this.forgetVanishedDrains(now.workers);

@@ -1,3 +1,4 @@
+import type { MetricSample } from "../components/policy/alarm-rules";
 import type { CpuSample } from "../components/policy/alarms";
 import type { BreakerState, FailureClass } from "../components/policy/breaker";
 import type { Offer, Refusal } from "../components/policy/demand";
@@ -13,6 +14,8 @@ export interface Memory {
   /** Verified gone, but perhaps still listed. */
   readonly gone: Map<string, number>;
   samples: readonly CpuSample[];
+  /** For the operator's own rules, oldest first. */
+  metrics: readonly MetricSample[];
   /** When an alarm or rule last acted, by its name. */
   readonly actedMs: Map<string, number>;
   lastResizeMs?: number;
@@ -51,7 +54,8 @@ export interface SeenWorker {
   fenced: boolean;
   cancelledAtMs?: number;
   absentLooks: number;
-  removing?: RemovalBasis;
+  /** Its removal has been ordered; `answered`: and the cloud has said that it takes place. */
+  removing?: { readonly basis: RemovalBasis; readonly answered: boolean };
   /** When its jobs were told to go (`--now`): they get a moment to say goodbye to the queue. */
   evictedAtMs?: number;
   /** As the cloud last showed it. */
@@ -78,7 +82,7 @@ export interface SeenWorker {
 }
 
 export const newMemory = (): Memory => ({
-  workers: new Map(), gone: new Map(), samples: [], actedMs: new Map(), breakers: new Map(), orders: [], offers: new Map(), proven: new Set(), refused: new Map(), boots: [], groupsSeen: new Map(),
+  workers: new Map(), gone: new Map(), samples: [], metrics: [], actedMs: new Map(), breakers: new Map(), orders: [], offers: new Map(), proven: new Set(), refused: new Map(), boots: [], groupsSeen: new Map(),
 });
 
 export interface Look {

@@ -1,12 +1,13 @@
+import { evaluateRule, lastActedOf, sampleMetrics, windowSeconds, type RuleVerdict } from "../components/policy/alarm-rules";
 import { cloudVerdict, evaluateAlarm, remember, type AlarmVerdict } from "../components/policy/alarms";
 import { gateOf } from "../components/policy/breaker";
 import { DEFAULT_TYPE, typesOf, type ControllerConfig } from "../components/config/controller-config";
 import { NO_DEMAND, packDemand, type Demand, type Offer } from "../components/policy/demand";
-import { isComing, type DecisionInput, type Override } from "../components/policy/decision";
+import { isComing, isWorking, type DecisionInput, type Override } from "../components/policy/decision";
 import { freeRooms, leadMs, learn, lessStarting } from "./learn";
 import type { Look, Memory, Merged } from "./memory";
 import { merge } from "./merge";
-import type { Gate, QueueView } from "./ports";
+import type { Gate, JournalEntry, QueueView } from "./ports";
 
 /** One look at the grid, put together: what policy decides on, and what the status shows. */
 export interface Picture {
@@ -15,7 +16,7 @@ export interface Picture {
   readonly look: Look;
   readonly workers: readonly Merged[];
   readonly demand: Demand;
-  readonly alarms: { readonly high: AlarmVerdict; readonly low: AlarmVerdict };
+  readonly alarms: { readonly high: AlarmVerdict; readonly low: AlarmVerdict; readonly rules: readonly RuleVerdict[] };
   readonly input: DecisionInput;
 }
 
@@ -24,6 +25,8 @@ export interface PictureInput {
   readonly config: ControllerConfig;
   readonly override: Override;
   readonly gate: Gate;
+  /** The journal's newest entries, which rules may count. */
+  readonly journal: readonly JournalEntry[];
   /** Monotonic. */
   readonly nowMs: number;
   readonly wallMs: number;
@@ -47,12 +50,12 @@ export function picture(memory: Memory, p: PictureInput): Picture {
   if (pool.known && queue.known) learn(memory, queue.value, workers, nowMs, wallMs);
   sample(memory, look, workers, config, nowMs);
   const { cpuHigh } = config.alarms;
-  const alarms = { high: verdict("high", memory, look, config, nowMs), low: verdict("low", memory, look, config, nowMs) };
   const demand = queue.known && pool.known ? demandOf(memory, queue.value, workers, p) : NO_DEMAND;
+  const alarms = { high: verdict("high", memory, look, config, nowMs), low: verdict("low", memory, look, config, nowMs), rules: judgeRules(memory, p, workers, demand) };
   memory.orders = memory.orders.filter((o) => nowMs - o.atMs < MINUTE_MS);
   const { createsPerMinute } = config.scaling;
   const input: DecisionInput = {
-    nowMs, workers, demand, alarms: { ...alarms, highPeriodSeconds: cpuHigh.periodSeconds * cpuHigh.evaluationPeriods, rules: [] },
+    nowMs, workers, demand, alarms: { ...alarms, highPeriodSeconds: cpuHigh.periodSeconds * cpuHigh.evaluationPeriods },
     poolUnknown: pool.known ? undefined : pool.reason, queueUnknown: queue.known ? undefined : queue.reason,
     poolPartial: pool.known ? pool.partial : undefined, queuePartial: queue.known ? queue.partial : undefined,
     poolClosing: pool.known ? pool.value.closing : undefined, poolBusy: pool.known ? pool.value.busy : undefined,
@@ -72,6 +75,23 @@ function demandOf(memory: Memory, queue: QueueView, workers: readonly Merged[], 
     limitsLeft: queue.limitsLeft, spareSlots: config.scaling.spareSlots, nowMs, queueNowMs: wallMs, leadMs: leadMs(memory),
   });
 }
+
+/** The operator's own rules, judged on what this look and those before it have shown. */
+function judgeRules(memory: Memory, { look, config, nowMs, wallMs, journal }: PictureInput, workers: readonly Merged[], demand: Demand): readonly RuleVerdict[] {
+  const { rules = [] } = config.alarms;
+  if (rules.length === 0) return [];
+  const { pool, queue } = look;
+  const notHelped = new Set(demand.reasons.map((r) => r.key));
+  const seen = sampleMetrics({
+    nowMs, queueNowMs: wallMs, journal,
+    ...(queue.known ? { waiting: queue.value.groups.filter((g) => g.needsNoWorker !== true && !notHelped.has(g.key)), running: queue.value.counts.running } : {}),
+    ...(queue.known && pool.known ? { workers: workers.filter(isServing).map((w) => ({ cpuPercent: w.machine?.cpuPercent, ...(w.idleSinceMs === undefined ? {} : { idleForMs: nowMs - w.idleSinceMs }) })) } : {}),
+  }, memory.metrics.at(-1));
+  memory.metrics = [...memory.metrics.filter((m) => nowMs - m.atMs <= (windowSeconds(rules) + MINUTE_MS / 1000) * 1000), seen];
+  return rules.map((r) => evaluateRule(r, memory.metrics, nowMs, lastActedOf(r, rules, memory.actedMs)));
+}
+
+const isServing = (w: Merged): boolean => isComing(w) || isWorking(w);
 
 /** How many are on their way, where none of the type has ever joined. */
 function unproven(memory: Memory, type: string, workers: readonly Merged[]): number | undefined {

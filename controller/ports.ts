@@ -81,6 +81,8 @@ export interface Pool {
    * a server; one that runs after all is left alone and answered as `runs`.
    */
   remove(id: string, how?: { readonly onlyIfOff?: boolean }): Promise<RemovalStep>;
+  /** It is not to be removed after all, though a removal had begun: what was only ordered is taken back. */
+  spare?(id: string): void;
   /** Keeps the group in order between decisions: puts back what would hurt, mends what has failed. Answers what it did, a line each. */
   tend?(): Promise<readonly string[]>;
   /** The last lines of the server's console, where the cloud offers them. */

@@ -14,14 +14,22 @@ const OFF: ReadonlySet<string> = new Set(["stopped", "failed", "gone"]);
 const onlyIfOff = (basis: RemovalBasis | undefined): boolean => basis === "off";
 const JOURNAL_WORD: Partial<Record<RemovalBasis, string>> = { "never-joined": "replace", lost: "replace", off: "replace" };
 
-/** Takes the next step of a removal. Nothing is remembered of one whose first step was not answered: it is judged anew. */
+/**
+ * Takes the next step of a removal. From the first call on nobody takes the worker back into service, because the call may have had its
+ * effect; but until a step has been answered the last question is put again each time.
+ */
 export async function remove(d: Removal, w: Merged, memory: Memory, h: Hands): Promise<boolean> {
   const seen = memory.workers.get(w.id);
   if (seen === undefined) return false;
-  if (d.basis === "continue") {
-    if (w.jobs > 0 && seen.removing !== "now" && seen.removing !== "off") return abandon(seen, "it runs a job: it was put back into service", w, h); // guard: whoever runs a job stays
-  } else if (!(await mayGo(d, w, seen, h))) return true;
-  const basis = d.basis === "continue" ? seen.removing : d.basis;
+  const basis = d.basis === "continue" ? seen.removing?.basis ?? "drained" : d.basis;
+  const before = seen.removing;
+  if (d.basis === "continue" && w.jobs > 0 && basis !== "now" && basis !== "off") return abandon(seen, "it runs a job: it was put back into service", w, h); // guard: whoever runs a job stays
+  if (before?.answered !== true) {
+    const verdict = await mayGo({ ...d, basis }, w, seen, h, before !== undefined);
+    if (verdict === "wait") return true;
+    if (verdict === "stays") return before === undefined ? true : abandon(seen, "it cannot be removed as it is now", w, h);
+    seen.removing = { basis, answered: false };
+  }
   let step;
   try {
     step = await h.pool.remove(w.id, { onlyIfOff: onlyIfOff(basis) });
@@ -30,7 +38,7 @@ export async function remove(d: Removal, w: Merged, memory: Memory, h: Hands): P
     return true;
   }
   if (step === "runs") return abandon(seen, "the cloud says now that it runs", w, h);
-  if (d.basis !== "continue") await begun(d, w, seen, memory, h);
+  if (before?.answered !== true) await begun({ ...d, basis }, w, seen, memory, h);
   if (step !== "gone") return true;
   await h.queue.gone(w.machineName);
   memory.gone.set(w.id, h.nowMs());
@@ -44,7 +52,7 @@ async function begun(d: Removal, w: Merged, seen: SeenWorker, memory: Memory, h:
   h.journal.write(JOURNAL_WORD[d.basis] ?? "remove", d.why, w.name);
   if (d.basis === "never-joined") await explain(w, memory, h);
   else if (d.basis === "off" && !seen.everJoined && w.server === "failed") noteFailure(memory, w.type, "boot-failed", `${w.name}: ${d.why}`, h.nowMs());
-  seen.removing = d.basis;
+  seen.removing = { basis: d.basis, answered: true };
   seen.phase = "removing";
   seen.phaseSinceMs = h.nowMs();
   memory.lastResizeMs = h.nowMs();
@@ -53,57 +61,64 @@ async function begun(d: Removal, w: Merged, seen: SeenWorker, memory: Memory, h:
 function abandon(seen: SeenWorker, why: string, w: Merged, h: Hands): boolean {
   seen.removing = undefined;
   seen.off = undefined;
+  h.pool.spare?.(w.id);
   h.journal.write("stays", why, w.name);
   return true;
 }
 
-/** The last question before the point of no return, put to queue and cloud for every basis, and to the host itself where they differ. */
-async function mayGo(d: Removal, w: Merged, seen: SeenWorker, h: Hands): Promise<boolean> {
-  const stays = (why: string): false => {
+/** `stays`: it may not go, as it is now; `wait`: not known, or closed only now: judged at the next look. */
+type Verdict = "goes" | "stays" | "wait";
+
+/**
+ * The last question before the point of no return, put to queue and cloud for every basis, and to the host itself where they differ.
+ * `again`: a first call got no answer, so that a worker which the pool does not know any more is no surprise.
+ */
+async function mayGo(d: Removal, w: Merged, seen: SeenWorker, h: Hands, again: boolean): Promise<Verdict> {
+  const says = (verdict: Verdict, why: string): Verdict => {
     h.journal.write("stays", why, w.name);
-    return false;
+    return verdict;
   };
   if (d.basis === "now") {
     h.gate.close(w.id);
-    return w.jobs === 0 || evicted(d, w, seen, h);
+    return w.jobs === 0 || (await evicted(d, w, seen, h)) ? "goes" : "wait";
   }
   // First whatever closes it for good, then whether anything is there: nothing can come in between.
-  const closed = await close(d, w, h);
-  if (closed !== true) return closed === undefined ? false : stays(closed);
+  const closed = await close(d, w, h, again);
+  if (closed !== "goes") return closed.why === undefined ? closed.verdict : says(closed.verdict, closed.why);
   const [there, status] = await Promise.all([h.occupancy(w.machineName), h.pool.statusNow(w.id)]);
-  if (!there.known) return stays(`HTCondor does not say what runs there: ${there.reason}`); // guard: unknown is never idle
-  if (!status.known) return stays(`the cloud does not say how it is: ${status.reason}`);
+  if (!there.known) return says("wait", `HTCondor does not say what runs there: ${there.reason}`); // guard: unknown is never idle
+  if (!status.known) return says("wait", `the cloud does not say how it is: ${status.reason}`);
   if (d.basis === "off") {
-    if (!OFF.has(status.value)) return stays(`the cloud's list said ${w.server}, asked for it alone it says ${status.value}`); // guard: asked alone
-    if (there.value.hasAd) return stays("the cloud says that it is off, and the pool knows it"); // guard: a live ad at the last moment
-  } else if (there.value.jobs > 0 || there.value.claims > 0) return stays(`${Math.max(there.value.jobs, there.value.claims)} jobs are there after all`); // guard: jobs are asked about
-  if ((d.basis === "off" || d.basis === "lost") && seen.address !== undefined) return silent(d, w, seen.address, h, stays);
-  return true;
+    if (!OFF.has(status.value)) return says("stays", `the cloud's list said ${w.server}, asked for it alone it says ${status.value}`); // guard: asked alone
+    if (there.value.hasAd) return says("stays", "the cloud says that it is off, and the pool knows it"); // guard: a live ad at the last moment
+  } else if (there.value.jobs > 0 || there.value.claims > 0) return says("stays", `${Math.max(there.value.jobs, there.value.claims)} jobs are there after all`); // guard: jobs are asked about
+  if ((d.basis === "off" || d.basis === "lost") && seen.address !== undefined) return silent(d, w, seen.address, h, says);
+  return "goes";
 }
 
 /** Whoever answers at its own address is not off. One that is only lost may be cut off from its daemon's point of view: it gets longer. */
-async function silent(d: Removal, w: Merged, address: string, h: Hands, stays: (why: string) => false): Promise<boolean> {
+async function silent(d: Removal, w: Merged, address: string, h: Hands, says: (verdict: Verdict, why: string) => Verdict): Promise<Verdict> {
   const answer = await h.queue.probe(address);
-  if (answer === "silent") return true;
+  if (answer === "silent") return "goes";
   const forSeconds = (h.nowMs() - w.phaseSinceMs) / 1000;
-  if (d.basis === "lost" && forSeconds >= ANSWERS_KEPT_TIMES * h.joinTimeoutSeconds) return true;
-  if (answer === "unknown" && d.basis === "lost") return true;
-  return stays(answer === "answers" ? `its host answers at ${address}` : `whether its host answers at ${address} cannot be told`); // guard: the host itself is asked
+  if (d.basis === "lost" && (answer === "unknown" || forSeconds >= ANSWERS_KEPT_TIMES * h.joinTimeoutSeconds)) return "goes";
+  return says("stays", answer === "answers" ? `its host answers at ${address}` : `whether its host answers at ${address} cannot be told`); // guard: the host itself is asked
 }
 
-/** Closes it to new work, as its basis allows. `true`: closed; a text: why it stays; undefined: closed only now, judged at the next look. */
-async function close(d: Removal, w: Merged, h: Hands): Promise<true | string | undefined> {
+/** Closes it to new work, as its basis allows. */
+async function close(d: Removal, w: Merged, h: Hands, again: boolean): Promise<"goes" | { readonly verdict: Verdict; readonly why?: string }> {
   const shut = d.basis === "drained" || h.gate.close(w.id);
-  if (d.basis === "not-admitted" && !shut) return "it has just been let into the pool: it is drained first"; // guard: the gate
+  if (d.basis === "not-admitted" && !shut) return { verdict: "stays", why: "it has just been let into the pool: it is drained first" }; // guard: the gate
   const { answer, detail } = await h.queue.fence(w.machineName, "ifIdle", w.drainReason ?? REASON_SCALE_IN);
+  if (answer === "unknown") return { verdict: "wait", why: detail };
   if (d.basis === "drained") {
     // A live daemon that drains refuses a second drain; one that was put back into service meanwhile does not.
-    if (answer === "alreadyDraining") return true;
-    if (answer === "accepted") return undefined;
-    return answer === "refusedBusy" || answer === "notNow" ? "it was put back into service and works again" : answer === "notThere" ? "the pool does not know it any more: it is watched" : detail; // guard: drained is asked anew
+    if (answer === "alreadyDraining" || (again && answer === "notThere")) return "goes";
+    if (answer === "accepted") return { verdict: "wait" };
+    return answer === "notThere" ? { verdict: "wait", why: "the pool does not know it any more: it is watched" } : { verdict: "stays", why: "it was put back into service and works again" }; // guard: drained is asked anew
   }
   // Whoever the collector does not know cannot be given a job.
-  return answer === "notThere" || (answer === "unknown" ? detail : "the pool knows it after all"); // guard: the collector is asked anew
+  return answer === "notThere" ? "goes" : { verdict: "stays", why: "the pool knows it after all" }; // guard: the collector is asked anew
 }
 
 /** Without its goodbye the queue would believe in a job for as long as it takes to notice a dead connection. */

@@ -115,11 +115,13 @@ export interface QueueStatus {
 }
 
 export interface AlarmStatus {
-  readonly name: "cpu-high" | "cpu-low";
+  /** `cpu-high`, `cpu-low`, or the name of a rule of the operator's own. */
+  readonly name: string;
   readonly enabled: boolean;
   readonly state: "ok" | "alarm" | "insufficient data";
   readonly averagePercent?: number;
-  readonly thresholdPercent: number;
+  /** Of the two CPU alarms. */
+  readonly thresholdPercent?: number;
   readonly why: string;
   /** Who judges: the cloud's own alarm, or the controller from what the workers tell. */
   readonly by: "cloud" | "controller";

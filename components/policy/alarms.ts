@@ -18,16 +18,6 @@ export interface AlarmVerdict {
   readonly by?: "cloud";
 }
 
-/** What a rule of the operator's own asks for, now. */
-export interface RuleVerdict {
-  readonly name: string;
-  readonly state: AlarmVerdict["state"];
-  readonly why: string;
-  /** Workers to add, or idle ones to let go. */
-  readonly add?: number;
-  readonly remove?: number;
-}
-
 /** An alarm that the cloud evaluates, as it tells its state. */
 export interface CloudAlarmState {
   readonly state: AlarmVerdict["state"];

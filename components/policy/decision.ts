@@ -1,5 +1,6 @@
 import type { ScalingSettings } from "../config/controller-config";
-import type { AlarmVerdict, RuleVerdict } from "./alarms";
+import type { RuleVerdict } from "./alarm-rules";
+import type { AlarmVerdict } from "./alarms";
 import type { GateVerdict } from "./breaker";
 import type { Demand } from "./demand";
 

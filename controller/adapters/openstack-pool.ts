@@ -210,6 +210,11 @@ export class OpenstackPool implements Pool {
     return `${says}: deleted`;
   }
 
+  /** The next look finds it failed and running, and marks it healthy again. */
+  spare(id: string): void {
+    this.leaving.delete(id);
+  }
+
   async consoleTail(id: string): Promise<string | undefined> {
     if (isPending(id)) return undefined;
     this.refuseForeign(id);
