@@ -9,6 +9,8 @@ export interface SimStartd {
   readonly name: string;
   readonly server: SimServer;
   readonly address: string;
+  /** By the world's own time. */
+  readonly joinedMs: number;
   readonly cpus: number;
   readonly memoryMiB: number;
   /** Its host runs. */
