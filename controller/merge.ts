@@ -120,7 +120,7 @@ function mergeOne(memory: Memory, member: Member, i: MergeInput, machine: Machin
   const period = (i.billingPeriodSeconds ?? 0) * 1000;
   return {
     id: member.id, name: hostname, type: member.type ?? i.defaultType, phase: seen.phase, phaseSinceMs: seen.phaseSinceMs, server: member.status, copying: member.copying,
-    detail: member.detail, off, retiring: member.retiring, doomed: member.doomed, unhealthy: seen.unhealthy, doubtful: seen.gaveBack && !seen.endedJob ? true : undefined, pinned: i.pins?.includes(member.id) === true ? true : undefined,
+    detail: member.detail, off, retiring: member.retiring, doomed: member.doomed, unhealthy: seen.unhealthy, doubtful: seen.gaveBack && !seen.endedJob ? true : undefined, proven: seen.endedJob ? true : undefined, pinned: i.pins?.includes(member.id) === true ? true : undefined,
     everJoined: seen.everJoined, admitted: seen.everJoined || i.gate.admitted(member.id), jobs, oldestJobStartMs: starts.length > 0 ? starts.reduce((a, b) => Math.min(a, b)) : undefined,
     idleSinceMs: seen.idleSinceMs, drainReason: machine?.drainReason, fenced: seen.fenced, absentLooks: seen.absentLooks, cancelledAtMs: seen.cancelledAtMs,
     billedForMs: period > 0 && member.activeSinceMs !== undefined ? period - (Math.max(0, i.wallMs - member.activeSinceMs) % period) : undefined,

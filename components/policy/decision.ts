@@ -39,6 +39,8 @@ export interface WorkerView {
   readonly unhealthy?: string;
   /** A job came back from it, and none has ended there yet: it goes before those that are known to work. */
   readonly doubtful?: boolean;
+  /** A job is known to have ended there. */
+  readonly proven?: boolean;
   /** The operator wants it kept, whatever the size. */
   readonly pinned?: boolean;
   /** The cloud's group would take it away at its next change: it is not taken back into service until that is mended. */

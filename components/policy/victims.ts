@@ -8,13 +8,18 @@ import { CANCEL_SETTLES_SECONDS, count, does, hold, isWorking, REASON_SCALE_IN, 
 
 const byId = (a: WorkerView, b: WorkerView): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 const rank = (w: WorkerView): number => (w.unhealthy !== undefined ? 0 : w.doubtful === true ? 1 : w.retiring !== undefined ? 2 : 3);
+/** The one on which a job is known to have ended goes last: the others may not work at all. */
+const spareTheProven = (workers: readonly WorkerView[]): ((w: WorkerView) => number) => {
+  const proven = workers.filter((w) => isWorking(w) && w.proven === true);
+  return (w) => rank(w) + (proven.length === 1 && proven[0] === w ? 1 : 0);
+};
 /** Idle times are compared by the minute: within one, what is paid for decides. */
 const IDLE_ALIKE_MS = 60_000;
 
-export const idleVictims = (workers: readonly WorkerView[]): readonly WorkerView[] =>
-  workers
-    .filter((w) => w.phase === "idle" && w.jobs === 0 && w.idleSinceMs !== undefined && w.pinned !== true)
-    .sort((a, b) => rank(a) - rank(b) || idleOrder(a, b) || byId(a, b));
+export function idleVictims(workers: readonly WorkerView[]): readonly WorkerView[] {
+  const place = spareTheProven(workers);
+  return workers.filter((w) => w.phase === "idle" && w.jobs === 0 && w.idleSinceMs !== undefined && w.pinned !== true).sort((a, b) => place(a) - place(b) || idleOrder(a, b) || byId(a, b));
+}
 
 function idleOrder(a: WorkerView, b: WorkerView): number {
   const apart = a.idleSinceMs! - b.idleSinceMs!;

@@ -1,4 +1,4 @@
-import { known, unknown, type FenceResult, type Machine, type Observed, type Occupancy, type ProbeAnswer, type Queue, type QueueView } from "../../../controller/ports";
+import { known, unknown, type FenceResult, type Machine, type Observed, type Occupancy, type ProbeResult, type Queue, type QueueView } from "../../../controller/ports";
 import type { RunningJob, WaitingGroup } from "../../../components/policy/demand";
 import { ORDINARY, type JobKind, type SimJob } from "./jobs";
 import type { Call, SimServer } from "./model-cloud";
@@ -393,7 +393,7 @@ export class ModelQueue {
     return known(out);
   }
 
-  private probe(address: string): ProbeAnswer {
+  private probe(address: string): ProbeResult["answer"] {
     if (this.dice.chance(this.silentChance)) return "unknown";
     for (const d of this.startds.values()) if (d.address === address) return d.cut ? "silent" : "answers";
     return "silent";
@@ -407,7 +407,7 @@ export class ModelQueue {
         return why === undefined ? known(this.view()) : unknown(why);
       }),
       occupancy: (machines) => call("occupancy", () => this.occupancy(machines)),
-      probe: (address) => call("probe", () => this.probe(address)),
+      probe: (address) => call("probe", () => ({ answer: this.probe(address), detail: address })),
       jobs: (limit) => call("jobs", () => {
         const why = this.unreachable;
         return why === undefined ? known([...this.open].slice(0, limit).map((j) => ({
