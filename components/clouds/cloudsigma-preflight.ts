@@ -6,8 +6,10 @@ import type { GridConfig, ImageChoice, ServerSize } from "../config/grid-config"
 import { defaultImageName } from "../config/schema";
 import { isCloudError, type Problem } from "../errors";
 import { containsAddress, parseAddress, parseCidr } from "../policy/addresses";
+import { judgeChanges } from "../policy/master-changes";
 import { gridNames, resembling, typeTemplateName } from "../policy/names";
 import { bytes, cpuMHz, formatSizeMiB, mebibyte } from "../policy/sizes";
+import { livingCloudsigma } from "./cloudsigma-living";
 
 export interface PreflightScope {
   /** `project/stack` of the program: marks of this stack are ours. */
@@ -53,6 +55,7 @@ export async function preflightCloudsigma(api: () => Client, config: GridConfig,
     ...(vlans ? vlanProblems(config, vlans, ours, purchases) : []),
     ...(ips ? addressProblems(config, ips, ours, purchases) : []),
     ...endpointProblems(config, client.endpoint),
+    ...(servers && drives ? await changeProblems(config, servers, drives, library ?? [], ours) : []),
   ];
   if (balance !== undefined && Number(balance.balance) <= 0 && (purchases.length > 0 || servers?.every((s) => !ours(s.meta)) === true))
     problems.push({
@@ -136,6 +139,13 @@ function nameProblems(config: GridConfig, servers: readonly Server[], drives: re
   if (taken.length === 0) return [];
   const shown = taken.map((o) => `${o.name} (${o.uuid}${o.meta?.[MARK.stack] === undefined ? "" : `, of stack ${o.meta[MARK.stack]}`})`);
   return [{ path: "grid.name", value: config.name, rule: `gives names that are taken by something not of this stack: ${shown.join(", ")}`, fix: "choose another name, or remove them" }];
+}
+
+/** By stack and name, so that all problems come at once; the grid itself looks again by its uid, and then also sees another name. */
+async function changeProblems(config: GridConfig, servers: readonly Server[], drives: readonly Drive[], library: readonly LibDrive[], ours: (meta: Meta | undefined) => boolean): Promise<readonly Problem[]> {
+  const living = await livingCloudsigma({ servers, drives, library: () => Promise.resolve(library) }, config, (part, _uid, logicalName, meta) =>
+    ours(meta) && meta[MARK.name] === config.name && meta[MARK.pool] === undefined && logicalName.endsWith(`-${part}`));
+  return living === undefined ? [] : judgeChanges(living, config).problems;
 }
 
 function vlanProblems(config: GridConfig, vlans: readonly Vlan[], ours: (meta: Meta | undefined) => boolean, purchases: string[]): Problem[] {

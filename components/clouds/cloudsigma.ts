@@ -3,10 +3,12 @@ import { Drive, MasterReady, Server, StaticIp, Vlan, WorkerPool, type MarksArgs,
 import { makeClient, type Client } from "../cloudsigma/client";
 import type { CloudsigmaTarget } from "../config/controller-config";
 import type { GridConfig } from "../config/grid-config";
+import { judgeChanges } from "../policy/master-changes";
 import { ofType } from "../config/worker-types";
 import { gridNames } from "../policy/names";
 import { bytes, cpuMHz } from "../policy/sizes";
 import type { Cloud } from "./cloud";
+import { imageOf, livingCloudsigma, seeCloudsigma } from "./cloudsigma-living";
 import { preflightCloudsigma, type PreflightScope } from "./cloudsigma-preflight";
 import type { CloudsigmaSettings } from "./cloudsigma-settings";
 
@@ -24,6 +26,11 @@ export function cloudsigmaCloud(settings: CloudsigmaSettings, makeApi: (s: Cloud
     filtersPorts: false,
 
     preflight: (config) => preflightCloudsigma(api, config, thisStack()),
+
+    async changes({ config, gridUid, names }) {
+      const living = await livingCloudsigma(await seeCloudsigma(api()), config, (part, uid, logicalName) => uid === gridUid && logicalName === `${names.master}-${part}`);
+      return living === undefined ? { problems: [], notes: [] } : judgeChanges(living, config);
+    },
 
     controllerCredentials() {
       const { username = "", password = "", token } = settings;
@@ -46,7 +53,12 @@ export function cloudsigmaCloud(settings: CloudsigmaSettings, makeApi: (s: Cloud
       const { config } = spec;
       const names = gridNames(config.name);
       const marked = marks(config, spec.gridUid);
-      const disk = new Drive(`${name}-disk`, { name: names.masterDisk, marks: marked, cloneOf: imageOf(config), sizeBytes: bytes(config.master.diskMiB) }, opts);
+      const { replace } = config.master;
+      const disk = new Drive(
+        `${name}-disk`,
+        { name: names.masterDisk, marks: marked, cloneOf: imageOf(config), sizeBytes: bytes(config.master.diskMiB), keepData: true, ...(replace === undefined ? {} : { replace }) },
+        opts,
+      );
       const server = new Server(
         `${name}-server`,
         {
@@ -66,13 +78,14 @@ export function cloudsigmaCloud(settings: CloudsigmaSettings, makeApi: (s: Cloud
         },
         opts,
       );
-      if (config.bootstrap === "none") return { id: server.id, address: spec.address.address, resource: server };
+      const generation = pulumi.interpolate`${server.id}/${disk.id}`;
+      if (config.bootstrap === "none") return { id: server.id, address: spec.address.address, generation, resource: server };
       const ready = new MasterReady(
         `${name}-ready`,
-        { address: spec.address.address, port: config.ssh.port, timeoutSeconds: config.timeouts.masterReadySeconds, serverUuid: server.id },
+        { address: spec.address.address, port: config.ssh.port, timeoutSeconds: config.timeouts.masterReadySeconds, serverUuid: server.id, triggers: [disk.id] },
         { ...opts, customTimeouts: limits(config.timeouts.masterReadySeconds + 60) },
       );
-      return { id: server.id, address: ready.address, resource: ready };
+      return { id: server.id, address: ready.address, generation, resource: ready };
     },
 
     workerGroup(name, spec, opts) {
@@ -114,7 +127,6 @@ const typeArgs = (config: GridConfig, userData: pulumi.Input<string>): WorkerPoo
   userData,
 });
 
-const imageOf = (config: GridConfig): string => config.image.uuid ?? config.image.name ?? "";
 
 const marks = (config: GridConfig, gridUid: pulumi.Input<string>): MarksArgs => ({ gridUid, gridName: config.name });
 

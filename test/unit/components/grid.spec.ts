@@ -41,9 +41,9 @@ describe("Grid on CloudSigma, under mocks", function () {
     const { Grid } = await import("../../../components/grid.js");
     const { cloudsigmaCloud } = await import("../../../components/clouds/cloudsigma.js");
     const { parseGridConfig } = await import("../../../components/config/schema.js");
-    const client = { endpoint: settings.endpoint, list: async () => [{ id: "LOC", display_name: "", api_endpoint: "http://198.51.100.1:9/api/2.0" }] } as unknown as Client;
+    const client = { endpoint: settings.endpoint, profileUuid: async () => "me", list: async (kind: string) => (kind === "locations" ? [{ id: "LOC", display_name: "", api_endpoint: "http://198.51.100.1:9/api/2.0" }] : []) } as unknown as Client;
     const grid = new Grid("grid", { cloud: cloudsigmaCloud(settings, () => client), config: parseGridConfig(raw), bundle: { path: join(folder, "b.cjs"), digest: "d1" } });
-    const wanted = { masterAddress: grid.masterAddress, masterPrivateIp: grid.masterPrivateIp, sshPort: grid.sshPort, gridUid: grid.gridUid, poolDomain: grid.poolDomain };
+    const wanted = { masterAddress: grid.masterAddress, masterPrivateIp: grid.masterPrivateIp, sshPort: grid.sshPort, gridUid: grid.gridUid, masterId: grid.masterId, poolDomain: grid.poolDomain };
     outputs = await new Promise((done) => pulumi.output(wanted).apply(done));
     await (pulumi.runtime as unknown as { disconnect(): Promise<void> }).disconnect();
   };
@@ -94,7 +94,17 @@ describe("Grid on CloudSigma, under mocks", function () {
       expect(document["controller"].workers).to.deep.equal({ min: 2, max: 5, vcpus: 1, memoryMiB: 896, diskMiB: 5120 });
     });
     it("waits for the smallest group last", () => {
-      expect(clear(one("command:remote:Command", "grid-setup-workers").inputs["create"])).to.equal("elastigrid wait --workers 2 --timeout 300");
+      expect(clear(one("command:remote:Command", "grid-setup-workers").inputs["create"])).to.equal("elastigrid wait --workers 2 --timeout 300 # master grid-master-server-id/grid-master-disk-id");
+    });
+    it("gives everything again to a master that is another machine or has another disk", () => {
+      const master = "grid-master-server-id/grid-master-disk-id";
+      for (const step of ["files", "apply", "workers"]) expect(clear(one("command:remote:Command", `grid-setup-${step}`).inputs["create"]), step).to.match(new RegExp(`(#|,) master ${master}$`));
+      expect(one("command:remote:CopyToRemote", "grid-setup-program").inputs["triggers"]).to.deep.equal([master]);
+      expect(one(`${DYNAMIC}MasterReady`).inputs["triggers"], "waits for its first boot").to.deep.equal(["grid-master-disk-id"]);
+      expect(outputs["masterId"], "for the command line, which keeps host keys by it").to.equal(master);
+    });
+    it("declares the disk with the queue as one that no update may replace", () => {
+      expect(one(`${DYNAMIC}Drive`).inputs).to.include({ keepData: true }).and.not.to.have.property("replace");
     });
     it("shows no secret in clear in any input", () => {
       const walk = (v: unknown): unknown => (isSecret(v) ? "[secret]" : Array.isArray(v) ? v.map(walk) : typeof v === "object" && v !== null ? Object.fromEntries(Object.entries(v).map(([k, x]) => [k, walk(x)])) : v);
@@ -108,7 +118,7 @@ describe("Grid on CloudSigma, under mocks", function () {
       for (const s of seen.filter((x) => x.type === "command:remote:Command")) expect(s.inputs["delete"]).to.equal(undefined);
     });
     it("gives the outputs that the command line needs", () => {
-      expect(outputs).to.deep.equal({ masterAddress: "203.0.113.7", masterPrivateIp: "10.77.0.1", sshPort: 2222, gridUid: "0123456789abcdef", poolDomain: "grid.internal" });
+      expect(outputs).to.deep.equal({ masterAddress: "203.0.113.7", masterPrivateIp: "10.77.0.1", sshPort: 2222, gridUid: "0123456789abcdef", masterId: "grid-master-server-id/grid-master-disk-id", poolDomain: "grid.internal" });
     });
   });
 
