@@ -107,7 +107,7 @@ async function measure(size: Size): Promise<Measured> {
   };
   const pool: Pool = { observe: async () => known(look.pool), statusNow: async () => known("running"), grow: refuse, start: refuse, remove: refuse };
   const queue: Queue = {
-    observe: async () => known(look.queue), occupancy: async () => known(new Map()), probe: async () => "answers", jobs: async () => known([]),
+    observe: async () => known(look.queue), occupancy: async () => known(new Map()), probe: async () => ({ answer: "silent" as const, detail: "" }), jobs: async () => known([]),
     fence: refuse, cancelDrain: refuse, evict: refuse, gone: refuse,
   };
   const journal: JournalEntry[] = [];

@@ -1,3 +1,4 @@
+import { DEFAULT_TYPE } from "../config/controller-config";
 import type { GridConfig } from "../config/grid-config";
 import { planNetwork } from "../policy/addresses";
 import { poolDomain } from "../policy/names";
@@ -11,6 +12,8 @@ export const cpuProbePath = "/usr/local/libexec/elastigrid-cpu";
 
 /** The attribute by which the controller knows a machine ad's server. */
 export const serverUuidAttribute = "ElastigridServerUuid";
+/** Which worker type it is, for jobs that choose by it. */
+export const workerTypeAttribute = "ElastigridWorkerType";
 export const cpuPercentAttribute = "ElastigridCpuPercent";
 
 /** What master and workers agree on. */
@@ -79,9 +82,10 @@ export function masterCondorConfig(config: GridConfig): string {
   );
 }
 
-/** One worker: one partitionable slot over the whole server. Which server it is, the first boot adds. */
+/** One worker of the configuration's type (see `ofType`): one partitionable slot over the whole server. Which server it is, the first boot adds. */
 export function workerCondorConfig(config: GridConfig): string {
   const { workers, network } = config;
+  const { labels = {} } = workers;
   return lines(
     ...common(config),
     "DAEMON_LIST = MASTER, STARTD",
@@ -105,7 +109,10 @@ export function workerCondorConfig(config: GridConfig): string {
     "ENABLE_URL_TRANSFERS = False",
     "VM_GAHP_SERVER =",
     "UPDATE_INTERVAL = 10",
-    `STARTD_ATTRS = $(STARTD_ATTRS) ${serverUuidAttribute}`,
+    `STARTD_ATTRS = $(STARTD_ATTRS) ${[serverUuidAttribute, workerTypeAttribute, ...Object.keys(labels)].join(" ")}`,
+    `${workerTypeAttribute} = "${workers.type ?? DEFAULT_TYPE}"`,
+    // A dollar sign would begin a macro.
+    ...Object.entries(labels).map(([label, value]) => `${label} = ${value.replaceAll("$", "$(DOLLAR)")}`),
     "STARTD_CRON_JOBLIST = CPU",
     `STARTD_CRON_CPU_EXECUTABLE = ${cpuProbePath}`,
     `STARTD_CRON_CPU_ARGS = ${workers.vcpus}`,
