@@ -1,5 +1,5 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { loadavg, homedir } from "node:os";
+import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { lockFolder } from "../demo/lock";
 import { openSession } from "../demo/session";
@@ -45,14 +45,6 @@ export async function withGrid(what: string, measure: (master: Master) => Promis
 /** Sets the size by order and waits until exactly that many workers are in the pool and in no other state. */
 export async function resize(master: Master, size: number): Promise<void> {
   await master.run(`elastigrid scale ${size} >/dev/null; n=0; until [ "$(condor_status -af Machine | sort -u | wc -l)" -eq ${size} ]; do n=$((n + 1)); [ $n -lt ${READY_SECONDS * 2} ] || exit 1; sleep 0.5; done`);
-}
-
-/** Every figure is worth what else the computer did: the load of the last minute goes with it. */
-export const load = (): string => `load ${(loadavg()[0] ?? 0).toFixed(1)}`;
-
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }
 
 export function runBench(main: () => Promise<void>): void {

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import type { Master } from "../demo/ssh";
-import { load, percentile, resize, runBench, withGrid } from "./grid";
+import { load, percentile } from "./bench";
+import { resize, runBench, withGrid } from "./grid";
 
 /**
  * How long a worker needs from the controller's order (its clone call follows at once) to its ad in the collector:

@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util";
 import { outcome, submit, waitForJobs } from "../demo/jobs";
 import type { Master } from "../demo/ssh";
-import { load, percentile, resize, runBench, withGrid } from "./grid";
+import { load, percentile } from "./bench";
+import { resize, runBench, withGrid } from "./grid";
 
 /**
  * Trivial jobs on three one-slot workers with our settings of the master and with others, alternating:

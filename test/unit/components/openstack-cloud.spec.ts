@@ -148,7 +148,7 @@ describe("Grid on OpenStack, under mocks", function () {
     const here = outputs;
     const { cloudsigmaCloud } = await import("../../../components/clouds/cloudsigma.js");
     const settings = { endpoint: "http://127.0.0.1:9/api/2.0/", username: "someone@example.org", password: "pa55-word" };
-    const client = { endpoint: settings.endpoint, list: async () => [{ id: "LOC", display_name: "", api_endpoint: "http://198.51.100.1:9/api/2.0" }] } as unknown as Client;
+    const client = { endpoint: settings.endpoint, profileUuid: async () => "me", list: async (kind: string) => (kind === "locations" ? [{ id: "LOC", display_name: "", api_endpoint: "http://198.51.100.1:9/api/2.0" }] : []) } as unknown as Client;
     await deploy({}, undefined, cloudsigmaCloud(settings, () => client));
     expect(Object.keys(here).length).to.be.greaterThan(5);
     expect(here).to.deep.equal(outputs);

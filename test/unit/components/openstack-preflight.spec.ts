@@ -45,7 +45,7 @@ const table: Array<[string, object, (w: OpenstackWorld) => void, string, RegExp]
   ["an external network without a subnet", {}, (w) => (external(w)["subnets"] = []), "openstack network (Neutron)", /without a subnet/],
   ["an external network that is switched off", { openstack: { externalNetwork: "public" } }, (w) => (external(w)["admin_state_up"] = false), "grid.openstack.externalNetwork", /switched off/],
   ["a private network that overlaps the external one", {}, (w) => rows(w, "network /subnets").push({ network_id: "ext", ip_version: 4, cidr: "10.0.0.0/8" }), "grid.network.cidr", /overlaps the external network public/],
-  ["another range than the deployed grid has", {}, (w) => rows(w, "network /subnets").push({ id: "s1", network_id: "n", ip_version: 4, cidr: "10.9.0.0/24", description: mark("grid-network-subnet") }), "grid.network.cidr", /not the range of the deployed grid \(10\.9\.0\.0\/24\).*set it to 10\.9\.0\.0\/24, or run `pulumi destroy`/],
+  ["another range than the deployed grid has", {}, (w) => rows(w, "network /subnets").push({ id: "s1", name: "grid-network", network_id: "n", ip_version: 4, cidr: "10.9.0.0/24", description: mark("grid-network-subnet") }), "grid.network.cidr", /not the range of the deployed grid \(10\.9\.0\.0\/24\).*set it to 10\.9\.0\.0\/24, or run `pulumi destroy`/],
   ["a private network without room for router and DHCP server", { network: { cidr: "10.0.0.0/28" }, workers: { max: 12 } }, () => undefined, "grid.network.cidr", /has 14 host addresses.*need 15/],
   ["a floating IP that the project has not", { address: "203.0.113.9" }, (w) => rows(w, "network /floatingips").push({ id: "f", floating_ip_address: "203.0.113.8", floating_network_id: "ext", port_id: null }), "grid.address", /no floating IP of project demo; free are: 203\.0\.113\.8/],
   ["a floating IP that another server uses", { address: "203.0.113.9" }, (w) => rows(w, "network /floatingips").push({ id: "f", floating_ip_address: "203.0.113.9", floating_network_id: "ext", port_id: "x" }), "grid.address", /in use by another server/],
@@ -198,7 +198,7 @@ describe("preflight on OpenStack", () => {
       w.answers["volume /volumes/v1"] = { volume: { size, volume_image_metadata: { image_id: "old-image" } } };
       rows(w, "network /networks").push({ id: "n", name: "grid-network", "router:external": false, description: markText("uid0", "grid-network", {}, "p/s") });
       rows(w, "compute /servers/detail").push({ id: "s", name: "grid-master", flavor: { vcpus: 1, ram: 1024 }, metadata: { "elastigrid-grid": "uid0", "elastigrid-id": markText("uid0", "grid-master-server", wanted, "p/s") }, "os-extended-volumes:volumes_attached": [{ id: "v1" }] });
-      const { facts, problems } = await check(w, { ...raw, ...over });
+      const { facts, problems } = await discoverOpenstack(fakeOpenstack(w), parseGridConfig({ ...raw, ...over }), { stack: "p/s" }, { projectsOf: async () => undefined });
       expect(problems).to.deep.equal([]);
       return facts?.bootImage;
     };
