@@ -128,12 +128,13 @@ async function remove(d: Extract<Decision, { do: "remove" }>, w: Merged, memory:
     h.journal.write("remove-failed", message(e), w.name);
     return true;
   }
-  if (seen.everJoined) await h.queue.invalidate(w.machineName);
+  const released = seen.everJoined ? await h.queue.gone(w.machineName) : undefined;
   memory.gone.set(w.id, h.nowMs());
   memory.workers.delete(w.id);
   memory.recentCreates.delete(w.id);
   h.drainDone(w.id);
-  h.journal.write("gone", "server and disks are gone", w.name);
+  const jobs = released === undefined ? "" : !released.known ? `; ${released.reason}` : released.value > 0 ? `; ${released.value} job${released.value === 1 ? "" : "s"} of it may start elsewhere` : "";
+  h.journal.write("gone", `server and disks are gone${jobs}`, w.name);
   return true;
 }
 

@@ -21,7 +21,7 @@ export function masterNftables(config: GridConfig, network: GuestNetwork): strin
     `include "${nicDefinitions}"`,
     ...fresh,
     ...table(
-      [...rules.flatMap((r) => accept(r, onCard(r))), `    iifname $private udp sport 68 udp dport 67 accept comment "DHCP"`],
+      [...rules.flatMap((r) => accept(r, onCard(r))), `    iifname $private udp sport 68 udp dport 67 accept comment "DHCP"`, refuse(`iifname $private ip saddr ${cidr}`)],
       [
         "  chain forward {",
         "    type filter hook forward priority filter; policy drop;",
@@ -40,6 +40,9 @@ export function masterNftables(config: GridConfig, network: GuestNetwork): strin
 /** A worker's rules: only the master gets in, and what is declared. */
 export const workerNftables = (config: GridConfig, network: GuestNetwork): string =>
   lines("#!/usr/sbin/nft -f", "# Written by elastigrid.", ...fresh, ...table([...(network.servesDhcp ? ipv6Itself : []), ...ingressRules(config).workers.flatMap((r) => accept(r))]));
+
+/** Silence would leave a worker that was cut off waiting for the end of a connection that the master has given up long ago. */
+const refuse = (whom: string): string => `    ${whom} meta l4proto tcp reject with tcp reset comment "no such connection"`;
 
 const table = (input: readonly string[], more: readonly string[] = []): string[] => [
   "table inet elastigrid {",

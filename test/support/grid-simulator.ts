@@ -366,7 +366,7 @@ export class GridSimulator {
         for (const j of this.jobs) if (j.on !== undefined && j.on === find(machine)?.id) Object.assign(j, { on: undefined, startedMs: undefined });
         return answer.answer === "alreadyDraining" ? ({ answer: "accepted", detail: "" } as const) : answer;
       }),
-      invalidate: () => this.call(() => undefined),
+      gone: () => this.call(() => known(0)),
     };
   }
 }
