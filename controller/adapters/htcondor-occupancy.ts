@@ -5,7 +5,7 @@ import type { CondorTools } from "./condor-tools";
 const MACHINE = ["Name", "Machine", "State", "Activity", "NumDynamicSlots", "PartitionableSlot", "Draining", "DrainReason"] as const;
 
 /** `slot1_2@host` for one job; a job of the parallel universe names all its slots in AllRemoteHosts, with commas between. */
-function hostsOf(ad: Ad): readonly string[] {
+export function hostsOf(ad: Ad): readonly string[] {
   const names = [ad["RemoteHost"], ad["AllRemoteHosts"]].flatMap((v) => (typeof v === "string" ? v.split(",") : []));
   return [...new Set(names.map((n) => n.trim().replace(/^.*@/, "")).filter((n) => n !== ""))];
 }

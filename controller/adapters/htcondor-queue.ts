@@ -4,17 +4,20 @@ import type { RunCommand } from "../run-command";
 import { JOB_ATTRIBUTES, MACHINE_ATTRIBUTES, countsOf, groupsOf, parseAds, parseJobs, parseMachines, runningOf } from "./condor-parse";
 import { CondorTools } from "./condor-tools";
 import { HtcondorDrain } from "./htcondor-drain";
+import type { Connect } from "./tcp-probe";
 
 export interface HtcondorOptions {
   readonly run: RunCommand;
   /** @default 15000 */
   readonly timeoutMs?: number;
+  /** @default a TCP connection of this host */
+  readonly connect?: Connect;
 }
 
 /** HTCondor through its own tools, on the master: two commands per look, whatever the size of the pool. */
 export class HtcondorQueue extends HtcondorDrain implements Queue {
-  constructor({ run, timeoutMs = 15_000 }: HtcondorOptions) {
-    super({ tools: new CondorTools(run, timeoutMs) });
+  constructor({ run, timeoutMs = 15_000, connect }: HtcondorOptions) {
+    super({ tools: new CondorTools(run, timeoutMs), connect });
   }
 
   async observe(): Promise<Observed<QueueView>> {

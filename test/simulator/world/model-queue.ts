@@ -417,7 +417,10 @@ export class ModelQueue {
       fence: (machine, kind, reason) => call("fence", () => this.drain(machine, kind, reason)),
       cancelDrain: (machine) => call("cancel", () => this.cancel(machine)),
       evict: (machine) => call("evict", () => this.evict(machine)),
-      gone: (machine) => call("gone", () => this.forget(machine)),
+      gone: (machine) => call("gone", () => {
+        this.forget(machine);
+        return known(0);
+      }),
     };
   }
 
