@@ -26,7 +26,9 @@ export class MasterServer extends pulumi.ComponentResource {
   readonly privateIp: string;
   constructor(name: string, args: MasterServerArgs, opts?: pulumi.ComponentResourceOptions) {
     const { cloud, config, gridUid, network, address, publicKey, consolePassword } = args;
-    super("elastigrid:index:MasterServer", name, { ...config.master }, opts);
+    // A permission describes no server: to give or to take it changes nothing.
+    const { replace: _permission, ...size } = config.master;
+    super("elastigrid:index:MasterServer", name, size, opts);
     const server = cloud.master(name, { config, gridUid, network, address, userData: masterUserData(config, cloud), publicKey, consolePassword: pulumi.secret(consolePassword) }, { parent: this });
     this.serverId = server.id;
     this.address = server.address;

@@ -24,7 +24,7 @@ export function openCloud(config: ControllerConfig, credentials: Credentials): O
   if (cloud.kind === "cloudsigma") {
     const { username, password, token } = credentials;
     const client = makeClient({ endpoint: cloud.endpoint, username, password, token, userAgent: USER_AGENT, allowHttp: true, retry: RETRY });
-    return { pool: new CloudsigmaPool({ client, templateUuid: cloud.templateUuid }) };
+    return { pool: new CloudsigmaPool({ client, templateUuid: cloud.templateUuid, ...(cloud.templates === undefined ? {} : { templates: cloud.templates }) }) };
   }
   const api = makeOpenstack(openstackSettings(cloud, credentials), { userAgent: USER_AGENT, retry: RETRY });
   return {

@@ -77,6 +77,13 @@ export const closingReason = ({ stack }: HeatGroup): string | undefined =>
     : /^(CREATE|ROLLBACK|ADOPT)_FAILED$/.test(stack.stack_status) ? `the group's stack is in ${stack.stack_status}: ${stack.stack_status_reason ?? "no reason given"}; run \`pulumi up\`, which makes it anew`
       : undefined;
 
+/** What nova says of one server, asked by itself. */
+export const novaStatus = (server: NovaServer | undefined): MemberStatus =>
+  server === undefined ? "gone" : server["OS-EXT-STS:task_state"] === "deleting" ? "stopping" : (STATUSES[server.status] ?? "unknown");
+
+/** Nothing runs on it, and nothing will without somebody's doing. */
+export const isOff = (status: MemberStatus): boolean => status === "stopped" || status === "failed" || status === "gone" || status === "stopping";
+
 export function membersOf(s: SeenGroup, leaving: ReadonlySet<string>): readonly Member[] {
   const doomed = new Set(endangered(s, leaving));
   const retiring = s.former ? "it was made from a former definition of the group" : undefined;
@@ -95,10 +102,9 @@ export function membersOf(s: SeenGroup, leaving: ReadonlySet<string>): readonly 
 }
 
 /** One that Heat has accepted and nova does not know yet. */
-export const pendingMember = (name: string, retiring?: string): Member => ({ id: `${name}${PENDING}`, name, status: "starting", copying: true, macs: [], ...(retiring === undefined ? {} : { retiring }) });
+export const pendingMember = (name: string, retiring?: string): Member => ({ id: `${name}${PENDING}`, name, status: "starting", placeholder: true, copying: true, macs: [], ...(retiring === undefined ? {} : { retiring }) });
 
 function statusOf(m: GroupMember, server: NovaServer | undefined, missing: boolean): MemberStatus {
   if (server === undefined) return LEAVING.test(m.status) ? "stopping" : missing ? "gone" : "unknown";
-  if (LEAVING.test(m.status) || server["OS-EXT-STS:task_state"] === "deleting") return "stopping";
-  return STATUSES[server.status] ?? "unknown";
+  return LEAVING.test(m.status) ? "stopping" : novaStatus(server);
 }

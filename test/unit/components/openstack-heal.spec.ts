@@ -4,7 +4,7 @@ import { removeEmptied, roomyMax } from "../../../components/clouds/openstack-he
 import { steadyGroup } from "../../../components/openstack/steady";
 import { GROUP_RESOURCE } from "../../../components/render/heat";
 import { FakeHeat } from "../../support/fake-heat";
-import { seeded } from "../../support/grid-simulator";
+import { seeded } from "../../simulator/world/random";
 
 const PREFIX = "elastigrid-u-", LIMITS = { pollMs: 1, seconds: 1 };
 

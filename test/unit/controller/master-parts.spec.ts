@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Verdict } from "../../../controller/enrolment";
+import type { EnrolmentParts, Verdict } from "../../../controller/enrolment";
 import { Enrolment, macOfLease, macOfNeighbour } from "../../../controller/enrolment";
 import { AdmissionGate } from "../../../controller/gate";
 import { FileJournal } from "../../../controller/journal";
@@ -12,7 +12,7 @@ import { known, unknown, type Member, type Pool } from "../../../controller/port
 import { answer, serve, type ApiHandlers } from "../../../controller/server";
 
 const limits = { min: 1, max: 4, vcpus: 1, memoryMiB: 1024, diskMiB: 4096 };
-const clock = { nowMs: () => 1_700_000_000_000 };
+const clock = { nowMs: () => 1_700_000_000_000, monotonicMs: () => 1_000 };
 
 describe("on the master", () => {
   let dir: string;
@@ -76,10 +76,10 @@ describe("on the master", () => {
   describe("enrolment", () => {
     const member: Member = { id: "0000000a-1", name: "n", status: "running", copying: false, macs: ["22:00:00:00:00:0a"] };
     const leases = "1 22:00:00:00:00:0a 10.77.0.50 w-a *\n2 22:00:00:00:00:0b 10.77.0.51 * *\n";
-    const make = (pool: Partial<Pool>, gate = new AdmissionGate()) => ({
+    const make = (pool: Partial<Pool>, gate = new AdmissionGate(), over: Partial<EnrolmentParts> = {}) => ({
       gate, enrolment: new Enrolment({
         config: { address: "127.0.0.1", port: 0, leasesFile: "-" }, poolDomain: "grid.internal", poolKey: "k".repeat(64), pool: pool as Pool, gate, clock,
-        journal: { write: () => undefined, tail: () => [] }, run: async () => ({ code: 1, stdout: "", stderr: "", timedOut: false }), readLeases: async () => leases,
+        journal: { write: () => undefined, tail: () => [] }, run: async () => ({ code: 1, stdout: "", stderr: "", timedOut: false }), readLeases: async () => leases, sleep: async () => undefined, ...over,
       }),
     });
     const there: Partial<Pool> = { observe: async () => known({ members: [member] }) };
@@ -87,6 +87,30 @@ describe("on the master", () => {
 
     it("admits a server of the group by its MAC", async () => expect(verdict(await make(there).enrolment.judge("10.77.0.50"))).to.equal("0000000a-1"));
     it("refuses a MAC that the cloud does not know", async () => expect(verdict(await make(there).enrolment.judge("10.77.0.51"))).to.match(/no server of the group/));
+    it("admits a worker that is newer than the last look at once, and looks for many together, but not often", async () => {
+      let nowMs = 0, looks = 0, made = 1;
+      const slept: number[] = [];
+      const all = (n: number): readonly Member[] => Array.from({ length: n }, (_, i) => ({ ...member, id: `m${i}`, macs: [`22:00:00:00:00:0${i}`] }));
+      const { enrolment } = make({ observe: async () => { looks += 1; return known({ members: all(made) }); } }, undefined, {
+        clock: { nowMs: () => 0, monotonicMs: () => nowMs },
+        sleep: async (ms) => { slept.push(ms); nowMs += ms; },
+        readLeases: async () => all(9).map((m, i) => `1 ${m.macs[0] ?? ""} 10.77.0.${i} w *`).join("\n"),
+      });
+      const ask = async (...hosts: readonly number[]): Promise<string[]> => (await Promise.all(hosts.map((h) => enrolment.judge(`10.77.0.${h}`)))).map(verdict);
+      expect(await ask(0)).to.deep.equal(["m0"]);
+      made = 7;
+      nowMs += 100;
+      expect(await ask(1)).to.deep.equal(["m1"]);
+      expect(await ask(2, 3, 4, 5, 6), "found by that look").to.deep.equal(["m2", "m3", "m4", "m5", "m6"]);
+      expect([looks, slept]).to.deep.equal([2, [400]]);
+      made = 8;
+      nowMs += 1_000;
+      expect(await ask(7, 7, 8)).to.deep.equal(["m7", "m7", "22:00:00:00:00:08 is no server of the group"]);
+      expect(looks, "one look for all who asked").to.equal(3);
+      nowMs += 3_000;
+      await ask(0);
+      expect(looks, "nobody is known for ever").to.equal(4);
+    });
     it("refuses an address without a lease", async () => expect(verdict(await make(there).enrolment.judge("10.77.0.99"))).to.match(/no lease/));
     it("refuses a server that is about to be removed, and tells the gate of those it lets in", async () => {
       const { gate, enrolment } = make(there);
@@ -110,8 +134,8 @@ describe("on the master", () => {
 
   describe("the socket", () => {
     const handlers = (orders: unknown[] = []): ApiHandlers => ({
-      status: () => ({ workers: [] }) as never, jobs: () => ({ known: true, jobs: [] }), journal: () => [], console: async () => ({ problem: "none" }),
-      scale: (o) => { orders.push(o); return undefined; }, drain: (w, now) => { orders.push([w, now]); return undefined; }, pause: (p) => void orders.push(p), retry: () => void orders.push("retry"),
+      status: () => ({ workers: [] }) as never, jobs: async () => ({ known: true, jobs: [] }), journal: () => [], console: async () => ({ problem: "none" }),
+      scale: (o) => { orders.push(o); return undefined; }, drain: (w, now) => { orders.push([w, now]); return undefined; }, pin: (w, p) => { orders.push([w, p]); return undefined; }, pause: (p) => void orders.push(p), retry: () => void orders.push("retry"),
     });
     const table: Array<[string, unknown, number]> = [
       ["/scale", { size: 2 }, 200], ["/scale", { min: 1, max: 2 }, 200], ["/scale", { auto: true }, 200], ["/scale", {}, 400], ["/scale", { size: "2" }, 400], ["/scale", { size: 2, min: 1 }, 400],

@@ -3,7 +3,7 @@ import type { Member, PoolView } from "../../../controller/ports";
 import { OpenstackPool } from "../../../controller/adapters/openstack-pool";
 import { CloudError } from "../../../components/errors";
 import { FakeHeat } from "../../support/fake-heat";
-import { seeded } from "../../support/grid-simulator";
+import { seeded } from "../../simulator/world/random";
 
 /** A group of Heat with its servers and a clock, and the pool on it. */
 class Bench {
@@ -284,6 +284,73 @@ describe("the pool on Heat", () => {
     b.fault = { on: /./, error: new CloudError("auth", "GET orchestration: HTTP 401") };
     const seen = await b.pool.observe();
     expect([seen.known, seen.known ? "" : seen.reason]).to.satisfy(([k, r]: [boolean, string]) => !k && r.includes("401"));
+  });
+
+  it("asks nova for one server by itself", async () => {
+    const b = new Bench();
+    const [first] = await b.rest(2);
+    const id = first?.id ?? "";
+    for (const [status, is] of [["ACTIVE", "running"], ["SHUTOFF", "stopped"], ["PAUSED", "stopped"], ["SUSPENDED", "stopped"], ["RESCUE", "stopped"], ["ERROR", "failed"], ["whatever", "unknown"]] as const) {
+      b.servers.set(id, { status });
+      expect(await b.pool.statusNow(id), status).to.deep.equal({ known: true, value: is });
+    }
+    expect(await b.pool.statusNow("nobody")).to.deep.equal({ known: true, value: "gone" });
+    expect((await b.pool.statusNow("ordered-001-pending")).known).to.equal(false);
+    b.fault = { on: /./, error: new CloudError("transient", "HTTP 503", { status: 503 }) };
+    expect((await b.pool.statusNow(id)).known).to.equal(false);
+  });
+  it("removes only what nova calls off where it is told so, and then asks Heat for nothing", async () => {
+    const b = new Bench({ min: 2, max: 8 });
+    const [one, two] = await b.rest(2);
+    b.heat.log.length = 0;
+    for (const status of ["ACTIVE", "REBOOT", "whatever"]) {
+      b.servers.set(one?.id ?? "", { status });
+      expect(await b.pool.remove(one?.id ?? "", { onlyIfOff: true }), status).to.equal("runs");
+    }
+    await b.rest(5);
+    expect([b.killed, b.heat.log.filter((l) => l.startsWith("mark"))]).to.deep.equal([[], []]);
+    b.servers.set(one?.id ?? "", { status: "SHUTOFF" });
+    for (let i = 0; i < 60 && (await b.pool.remove(one?.id ?? "", { onlyIfOff: true })) !== "gone"; i += 1) b.nowMs += 1_000;
+    expect([b.killed, b.servers.has(two?.id ?? "")]).to.deep.equal([[one?.id], true]);
+  });
+  it("keeps one that was told to go while off, and runs again before Heat began", async () => {
+    const b = new Bench({ min: 2, max: 8 });
+    const [one] = await b.rest(2);
+    const id = one?.id ?? "";
+    b.servers.set(id, { status: "SHUTOFF" });
+    b.heat.status = "UPDATE_IN_PROGRESS";
+    expect(await b.pool.remove(id, { onlyIfOff: true })).to.equal("stopping");
+    b.heat.status = "UPDATE_COMPLETE";
+    b.servers.set(id, { status: "ACTIVE" });
+    expect(await b.pool.remove(id, { onlyIfOff: true })).to.equal("runs");
+    await b.rest(30);
+    expect(b.killed).to.deep.equal([]);
+  });
+  it("goes on beside a server whose answer makes no sense: it is unknown, not gone", async () => {
+    const b = new Bench({ min: 2, max: 8 });
+    const [one, two] = await b.rest(2);
+    b.servers.set(one?.id ?? "", { status: 7 as unknown as string });
+    for (let i = 0; i < 10; i += 1) {
+      const seen = await b.pool.observe();
+      expect(seen.known && seen.value.members.map((m) => [m.id, m.status])).to.deep.equal([[one?.id, "unknown"], [two?.id, "running"]]);
+      expect(seen.known && seen.partial).to.match(/cannot be read \(status is no text\)/);
+      b.nowMs += 5_000;
+    }
+  });
+  it("says what kind of failure an order met", async () => {
+    const b = new Bench({ min: 1, max: 2 });
+    await b.look();
+    expect((await b.pool.grow(names(3))).failureClass, "Heat's maximum").to.equal("quota");
+    for (const [error, failureClass] of [
+      [new CloudError("auth", "HTTP 401", { status: 401 }), "auth"],
+      [new CloudError("transient", "no answer", { ambiguous: true }), "ambiguous"],
+      [new CloudError("capacity", "HTTP 403: Quota exceeded for cores", { status: 403 }), "quota"],
+    ] as const) {
+      const fresh = new Bench();
+      await fresh.look();
+      fresh.fault = { on: /^PATCH/, error };
+      expect((await fresh.pool.grow(names(1))).failureClass).to.equal(failureClass);
+    }
   });
 
   it("lets the workers of a former definition retire, and deletes its stack when it is empty", async () => {
