@@ -1,55 +1,74 @@
 import { literal, parse, type Expr } from "./parse";
-import { boolean, ERROR, integer, real, string, UNDEFINED, type Ad } from "./value";
-
-/** An attribute as condor's JSON has it. */
-export type JsonAd = Readonly<Record<string, unknown>>;
+import { UNKNOWN, type Ad } from "./value";
 
 /** How HTCondor's JSON writes what is no plain value. */
 const EXPRESSION = /^\/Expr\(([^]*)\)\/$/;
 
+/** The attributes of an ad in HTCondor's JSON as expressions. One that is no ClassAd value is left out. */
+export function expressionTexts(json: Readonly<Record<string, unknown>>): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const [name, value] of Object.entries(json)) {
+    const text = expressionText(value, 0);
+    if (text !== undefined) out[name] = text;
+  }
+  return out;
+}
+
+function expressionText(value: unknown, depth: number): string | undefined {
+  if (depth > 20) return undefined;
+  if (typeof value === "boolean" || typeof value === "number") return String(value);
+  if (typeof value === "string") return EXPRESSION.exec(value)?.[1] ?? quoted(value);
+  if (value === null) return "undefined";
+  if (Array.isArray(value)) {
+    const items = value.map((v) => expressionText(v, depth + 1));
+    return items.includes(undefined) ? undefined : `{ ${items.join(", ")} }`;
+  }
+  if (typeof value !== "object") return undefined;
+  const attributes = Object.entries(value).map(([k, v]) => [k, expressionText(v, depth + 1)] as const);
+  return attributes.some(([, v]) => v === undefined) ? undefined : `[ ${attributes.map(([k, v]) => `'${k}' = ${v}`).join("; ")} ]`;
+}
+
+/** ClassAds know fewer escapes than JSON: what is beyond ASCII stands for itself. */
+const quoted = (text: string): string => `"${text.replace(/["\\]/g, "\\$&").replace(/\n/g, "\\n").replace(/\r/g, "\\r").replace(/\t/g, "\\t")}"`;
+
 /**
- * An ad out of HTCondor's JSON. Each attribute is read when somebody asks for it; one that cannot be read is an error there, and spoils
- * nothing else. `open`: attributes that are not listed may exist (an ad made from a declaration).
+ * An ad of expression texts by attribute; a text that cannot be read may have any value. `hidden` (lower case): attributes that it may have, but whose values are not to be relied on.
  */
-export function adOf(json: JsonAd, open = false): Ad {
-  const names = new Map<string, string>();
-  for (const name of Object.keys(json)) names.set(name.toLowerCase(), name);
+export function adOfTexts(texts: Readonly<Record<string, string>>, open: boolean, hidden?: ReadonlySet<string>): Ad {
+  const byName = new Map<string, string>();
+  for (const [name, text] of Object.entries(texts)) byName.set(name.toLowerCase(), text);
   const read = new Map<string, Expr>();
   return {
-    open, names: () => names.values(),
+    open, names: () => byName.keys(),
     get(name) {
       const lower = name.toLowerCase();
-      const known = read.get(lower);
-      if (known !== undefined) return known;
-      const key = names.get(lower);
-      if (key === undefined) return undefined;
-      const expr = expressionOf(json[key]);
+      const before = read.get(lower);
+      if (before !== undefined) return before;
+      const text = byName.get(lower);
+      if (text === undefined) return hidden?.has(lower) === true ? literal(UNKNOWN) : undefined;
+      const expr = readOr(text, literal(UNKNOWN));
       read.set(lower, expr);
       return expr;
     },
   };
 }
 
-function expressionOf(value: unknown): Expr {
-  try {
-    return fromJson(value, 0);
-  } catch {
-    return literal(ERROR);
-  }
-}
+/** The same texts come with every look: each is read once. */
+const known = new Map<string, Expr>();
+const MOST_KNOWN = 5_000, LONGEST_KNOWN = 4_096;
 
-function fromJson(value: unknown, depth: number): Expr {
-  if (depth > 50) return literal(ERROR);
-  if (typeof value === "boolean") return literal(boolean(value));
-  if (typeof value === "number") return literal(Number.isInteger(value) ? integer(value) : real(value));
-  if (typeof value === "string") {
-    const text = EXPRESSION.exec(value)?.[1];
-    return text === undefined ? literal(string(value)) : parse(text);
+function readOr(text: string, otherwise: Expr): Expr {
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  let expr: Expr;
+  try {
+    expr = parse(text);
+  } catch {
+    expr = otherwise;
   }
-  if (value === null) return literal(UNDEFINED);
-  if (Array.isArray(value)) return { type: "list", items: value.map((v) => fromJson(v, depth + 1)) };
-  if (typeof value === "object") return { type: "ad", attributes: new Map(Object.entries(value).map(([k, v]) => [k.toLowerCase(), fromJson(v, depth + 1)])) };
-  return literal(ERROR);
+  if (known.size >= MOST_KNOWN) known.clear();
+  if (text.length <= LONGEST_KNOWN) known.set(text, expr);
+  return expr;
 }
 
 /** Names of the attributes that an expression reads: of its own ad or of either, and of the other one. */

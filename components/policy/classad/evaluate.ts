@@ -40,7 +40,7 @@ export class Run {
   exhausted = false;
   private steps = 0;
   private depth = 0;
-  private readonly under = new Set<Expr>();
+  private readonly under = new Map<Ad, Set<Expr>>();
   /** What stands around a nested ad. */
   private readonly homes = new Map<Ad, Frame["inner"]>();
 
@@ -150,10 +150,11 @@ export class Run {
   /** An attribute that leads back to itself is an error, as in HTCondor. */
   private guarded(expr: Expr, frame: Frame): Value {
     if (expr.type === "literal") return expr.value;
-    if (this.under.has(expr)) return ERROR;
-    this.under.add(expr);
+    const under = this.under.get(frame.my) ?? new Set();
+    if (under.has(expr)) return ERROR;
+    this.under.set(frame.my, under.add(expr));
     const value = this.value(expr, frame);
-    this.under.delete(expr);
+    under.delete(expr);
     return value;
   }
 
