@@ -316,7 +316,7 @@ class Demanding {
     for (const { offer } of this.offers) {
       const { type } = offer;
       if (answers.get(type)?.answer === "no" || this.tried.has(type)) continue;
-      if (this.packing.hasRoom(group.request, type)) return false;
+      if (this.packing.hadRoom(group.request, type)) return false;
       if (this.packing.intoNew(group.request, 1, (t) => t === type) > 0) continue;
       this.tried.add(type);
       return true;

@@ -22,6 +22,7 @@ interface Rooms {
 export class Packing {
   /** There, or on its way. */
   private bins: Rooms[];
+  private readonly atFirst: readonly Rooms[];
   private readonly open: Rooms[] = [];
   private readonly ordered = new Map<string, number>();
   private readonly most: Map<string, number>;
@@ -31,6 +32,7 @@ export class Packing {
   constructor(free: readonly FreeRoom[], coming: Readonly<Record<string, number>>, private readonly offers: readonly Offer[], most?: number) {
     this.bins = alike(free);
     for (const o of offers) if ((coming[o.type] ?? 0) > 0) this.bins.push({ type: o.type, room: o.room, count: coming[o.type]! });
+    this.atFirst = copy(this.bins);
     this.most = new Map(offers.map((o) => [o.type, o.most ?? Number.POSITIVE_INFINITY]));
     this.mostInAll = most ?? Number.POSITIVE_INFINITY;
   }
@@ -63,9 +65,9 @@ export class Packing {
     this.mostInAll -= count;
   }
 
-  /** Whether one job would fit into the room of that type that is there or on its way. */
-  hasRoom(job: Room, type: string): boolean {
-    return this.bins.some((b) => b.type === type && b.count > 0 && fits(b.room, job));
+  /** Whether a worker of that type with room for the job is there or on its way, whoever else may take that room. */
+  hadRoom(job: Room, type: string): boolean {
+    return this.atFirst.some((b) => b.type === type && fits(b.room, job));
   }
 
   /** All `nodes` at once, else none: answers how many new workers that takes, or undefined where they cannot be had. */

@@ -45,6 +45,7 @@ describe("packDemand", () => {
     ["gives a gang no room that others need", { groups: [group({ gang: 4 }), group({ key: "b", count: 4 })], free: [free()] }, { newWorkers: 1, placeable: 5 }],
     ["tries one worker for jobs of which nobody knows", { groups: [group({ count: 50, ad: unsureAd })] }, { newWorkers: 1, placeable: 1 }],
     ["tries none more while one is on its way", { groups: [group({ count: 50, ad: unsureAd })], coming: { default: 1 } }, { newWorkers: 0 }],
+    ["tries none more for a second such group that has no room left there", { groups: [group({ key: "a", count: 9, ad: unsureAd }), group({ key: "b", ad: unsureAd })], coming: { default: 1 } }, { newWorkers: 0 }],
     ["tries one worker for several such groups together", { groups: [group({ key: "a", ad: unsureAd }), group({ key: "b", ad: unsureAd })] }, { newWorkers: 1 }],
     ["asks for nothing for jobs that an idle worker refused", { groups: [group({ count: 5 })], refused: new Map([["g", refusal(2_000_000)]]) }, { newWorkers: 0, unmatchable: 5, placeable: 0 }],
     ["tries them again with one worker when it is time", { groups: [group({ count: 50 })], refused: new Map([["g", refusal(1_000_000)]]) }, { newWorkers: 1, unmatchable: 50 }],
