@@ -48,6 +48,20 @@ export function setupProblems(raw: unknown): string[] {
   const workers = object(c["workers"], "controller.workers");
   for (const key of ["min", "max"]) number(workers, "controller.workers.", key);
   for (const key of ["vcpus", "memoryMiB", "diskMiB"]) number(workers, "controller.workers.", key, 1);
+  const list = (value: unknown, path: string): readonly Record<string, unknown>[] => {
+    if (value === undefined) return [];
+    if (Array.isArray(value)) return value.map((v, n) => object(v, `${path}[${n}]`));
+    problems.push(`${path} is no list`);
+    return [];
+  };
+  list(workers["types"], "controller.workers.types").forEach((type, n) => {
+    const at = `controller.workers.types[${n}].`;
+    text(type, at, "name");
+    for (const key of ["vcpus", "memoryMiB", "diskMiB"]) number(type, at, key, 1);
+    const own = cloud["kind"] === "openstack" ? object(object(cloud["types"], "controller.cloud.types")[String(type["name"])], `controller.cloud.types.${String(type["name"])}`) : {};
+    if (cloud["kind"] === "openstack") for (const key of ["stackName", "stackId"]) text(own, `controller.cloud.types.${String(type["name"])}.`, key);
+    if (cloud["kind"] === "cloudsigma") text(object(cloud["templates"], "controller.cloud.templates"), "controller.cloud.templates.", String(type["name"]));
+  });
   if (Number(workers["min"]) > Number(workers["max"])) problems.push("controller.workers.min is above controller.workers.max");
   const scaling = object(c["scaling"], "controller.scaling");
   number(scaling, "controller.scaling.", "intervalSeconds", 0.5);
@@ -61,6 +75,12 @@ export function setupProblems(raw: unknown): string[] {
     for (const key of ["thresholdPercent", "cooldownSeconds"]) number(rule, `controller.alarms.${side}.`, key);
     for (const key of ["periodSeconds", "evaluationPeriods"]) number(rule, `controller.alarms.${side}.`, key, 1);
   }
+  list(alarms["rules"], "controller.alarms.rules").forEach((rule, n) => {
+    const at = `controller.alarms.rules[${n}].`;
+    for (const key of ["name", "metric"]) text(rule, at, key);
+    for (const key of ["periodSeconds", "evaluationPeriods", "cooldownSeconds"]) number(rule, at, key, 1);
+    if (["above", "below", "target"].filter((k) => typeof rule[k] === "number").length !== 1) problems.push(`${at.slice(0, -1)} must have exactly one of above, below and target`);
+  });
   return problems;
 }
 

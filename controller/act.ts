@@ -109,7 +109,7 @@ async function fence(d: Extract<Decision, { do: "fence" }>, w: Merged, memory: M
     return true;
   }
   if (answer === "refusedBusy") h.journal.write("fence-refused", "a job got there first: it stays in service", w.name);
-  else if (answer === "notNow") h.journal.write("fence-refused", "a job is just starting or ending there: asked again at the next look", w.name);
+  else if (answer === "notNow") h.journal.write("fence-refused", detail, w.name);
   else if (answer !== "alreadyDraining") h.journal.write("fence-failed", `left as it is: ${detail}`, w.name);
   return answer === "alreadyDraining" || answer === "notNow";
 }

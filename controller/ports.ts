@@ -148,8 +148,11 @@ export interface Occupancy {
   readonly hasAd: boolean;
 }
 
-/** Whether a host answers at its own address. `silent`: nobody is there, after several tries. */
-export type ProbeAnswer = "answers" | "silent" | "unknown";
+/** Whether a host answers at its own address: `answers`: something took or refused the connection; `silent`: nobody said anything, three times. */
+export interface ProbeResult {
+  readonly answer: "answers" | "silent" | "unknown";
+  readonly detail: string;
+}
 
 /**
  * `accepted`: it takes no new job from now on. `refusedBusy`: it runs something, and stays in service. `notNow`: a job is just starting
@@ -168,7 +171,7 @@ export interface Queue {
   /** The last question before a removal: what these machines do right now. A machine that is missing in the answer was not told of. */
   occupancy(machines: readonly string[]): Promise<Observed<ReadonlyMap<string, Occupancy>>>;
   /** Asks the host itself, at the address of its ad: a witness beside queue and cloud. */
-  probe(address: string): Promise<ProbeAnswer>;
+  probe(address: string): Promise<ProbeResult>;
   /** Every job of the queue, for people who ask; never part of a pass. */
   jobs(limit: number): Promise<Observed<readonly QueueJob[]>>;
   /** `ifIdle` is HTCondor's compare-and-drain: refused in the same instant when any slot is in use. */

@@ -98,11 +98,11 @@ async function mayGo(d: Removal, w: Merged, seen: SeenWorker, h: Hands, again: b
 
 /** Whoever answers at its own address is not off. One that is only lost may be cut off from its daemon's point of view: it gets longer. */
 async function silent(d: Removal, w: Merged, address: string, h: Hands, says: (verdict: Verdict, why: string) => Verdict): Promise<Verdict> {
-  const answer = await h.queue.probe(address);
+  const { answer, detail } = await h.queue.probe(address);
   if (answer === "silent") return "goes";
   const forSeconds = (h.nowMs() - w.phaseSinceMs) / 1000;
   if (d.basis === "lost" && (answer === "unknown" || forSeconds >= ANSWERS_KEPT_TIMES * h.joinTimeoutSeconds)) return "goes";
-  return says("stays", answer === "answers" ? `its host answers at ${address}` : `whether its host answers at ${address} cannot be told`); // guard: the host itself is asked
+  return says("stays", answer === "answers" ? `its host answers: ${detail}` : `whether its host answers cannot be told: ${detail}`); // guard: the host itself is asked
 }
 
 /** Closes it to new work, as its basis allows. */

@@ -15,6 +15,8 @@ const HELP = `usage: node tools/run.mjs start | test [lane...] | test:openstack 
            (npm test -- unit runs one of them; several run two at a time, ELASTIGRID_TEST_SLOTS=1 makes it one)
   test --lab       the same, and brings the OpenStack lab up for its lane
   test:openstack   set up, then the lane openstack on a lab that is brought up for it (npm run test:openstack)
+  bench    measures one thing and ends with a line of JSON (npm run bench -- --help names them)
+  soak     set up, then a grid is scaled and struck at random, and HTCondor's log is judged (npm run soak -- --help)
   setup    bring what is missing: Node packages, compiled code, Pulumi engine and plugins, appliance tree
   build    compile and bundle only; --force does it although nothing changed
   pulumi   run the engine that set-up brought, such as: node tools/run.mjs pulumi preview --stack prod
@@ -27,11 +29,15 @@ export async function main(argv: readonly string[]): Promise<number> {
   const [command, ...rest] = argv;
   switch (command) {
     case "start":
-      return start(rest);
+      return driven(rest, async () => (await import("../demo/start.js")).main);
     case "test":
       return test(rest);
     case "test:openstack":
       return testOpenstack();
+    case "soak":
+      return driven(rest, async () => (await import("../test/soak/main.js")).main);
+    case "bench":
+      return (await import("../bench/main.js")).main(rest, broughtAll);
     case "setup":
       return setup();
     case "build":
@@ -48,10 +54,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function start(argv: readonly string[]): Promise<number> {
+/** A program that needs everything set-up brings, unless it is only asked for help. */
+async function driven(argv: readonly string[], load: () => Promise<(argv: readonly string[]) => Promise<number>>): Promise<number> {
   if (!argv.includes("--help") && !argv.includes("-h") && !(await broughtAll())) return 1;
-  const demo = await import("../demo/start.js");
-  return demo.main(argv);
+  return (await load())(argv);
 }
 
 async function setup(): Promise<number> {

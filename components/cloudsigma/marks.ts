@@ -28,6 +28,8 @@ export const MARK = {
   closing: "elastigrid-closing",
   /** On a server that is stopped only for a change of its drive: to be started again, also after an interruption. */
   restart: "elastigrid-restart",
+  /** Bytes that were declared for a drive whose data are kept: it may have been made larger by hand. */
+  declaredSize: "elastigrid-declared-size",
   /** On a paid VLAN or address that was given back and may be taken again. */
   free: "elastigrid-free",
 } as const;

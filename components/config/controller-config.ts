@@ -51,6 +51,8 @@ export interface OpenstackTarget {
   readonly stackId: string;
   /** What the names of all Heat stacks of this grid begin with: besides the current one there may be a former, whose workers drain. */
   readonly stackPrefix: string;
+  /** The stacks of further worker types by name. @default none */
+  readonly types?: Readonly<Record<string, { readonly stackName: string; readonly stackId: string }>>;
   /**
    * Aodh's alarms of the group, where the cloud evaluates CPU: the high one resizes the group by itself, the low one only says so
    * and the controller chooses an idle worker. Missing: the controller evaluates both alarms itself.

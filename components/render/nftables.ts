@@ -1,6 +1,7 @@
 import type { GridConfig } from "../config/grid-config";
 import { planNetwork } from "../policy/addresses";
 import { isIpv6 } from "../policy/ranges6";
+import { enrolmentPort } from "../policy/ports";
 import { ingressRules, type IngressRule } from "../policy/security-groups";
 import { lines, type GuestNetwork } from "./guest-file";
 
@@ -37,9 +38,24 @@ export function masterNftables(config: GridConfig, network: GuestNetwork): strin
   );
 }
 
-/** A worker's rules: only the master gets in, and what is declared. */
+/** A worker's rules: only the master gets in, and what is declared; jobs do not get at what this server alone may ask for. */
 export const workerNftables = (config: GridConfig, network: GuestNetwork): string =>
-  lines("#!/usr/sbin/nft -f", "# Written by elastigrid.", ...fresh, ...table([...(network.servesDhcp ? ipv6Itself : []), ...ingressRules(config).workers.flatMap((r) => accept(r))]));
+  lines(
+    "#!/usr/sbin/nft -f",
+    "# Written by elastigrid.",
+    ...fresh,
+    ...table([...(network.servesDhcp ? ipv6Itself : []), ...ingressRules(config).workers.flatMap((r) => accept(r))], rootAlone(planNetwork(config.network.cidr).masterAddress)),
+  );
+
+/** A token is given by the server's address, which its jobs share; with it they could show a false worker and be given the jobs of others. */
+const rootAlone = (masterAddress: string): string[] => [
+  "  chain output {",
+  "    type filter hook output priority filter; policy accept;",
+  `    meta skuid != 0 ip daddr ${masterAddress} tcp dport ${enrolmentPort} reject with tcp reset comment "enrolment"`,
+  '    meta skuid != 0 ip daddr 169.254.169.254 reject comment "the cloud\'s metadata"',
+  '    meta skuid != 0 ip6 daddr fe80::a9fe:a9fe reject comment "the cloud\'s metadata"',
+  "  }",
+];
 
 const table = (input: readonly string[], more: readonly string[] = []): string[] => [
   "table inet elastigrid {",

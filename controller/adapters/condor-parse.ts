@@ -6,7 +6,7 @@ export type Ad = Readonly<Record<string, unknown>>;
 
 export const MACHINE_ATTRIBUTES = [
   "Name", "Machine", "ElastigridServerUuid", "State", "Activity", "NumDynamicSlots", "PartitionableSlot", "Cpus", "Memory", "Disk", "TotalSlotCpus", "TotalSlotMemory",
-  "TotalSlotDisk", "Draining", "DrainReason", "ElastigridCpuPercent", "LastHeardFrom",
+  "TotalSlotDisk", "Draining", "DrainReason", "ElastigridCpuPercent", "LastHeardFrom", "MyAddress",
 ] as const;
 
 export const JOB_ATTRIBUTES = [
@@ -51,7 +51,7 @@ function parseSlot(name: string, ad: Ad): Machine {
     draining: ad["Draining"] === true || state === "Drained", drainReason: text(ad, "DrainReason"),
     drained: state === "Drained" && activity === "Idle" && claims === 0,
     free: size("Cpus", "Memory", "Disk"), total: size("TotalSlotCpus", "TotalSlotMemory", "TotalSlotDisk"),
-    cpuPercent: number(ad, "ElastigridCpuPercent"), heardAtMs: ms(number(ad, "LastHeardFrom")) ?? 0,
+    cpuPercent: number(ad, "ElastigridCpuPercent"), heardAtMs: ms(number(ad, "LastHeardFrom")) ?? 0, address: text(ad, "MyAddress"),
   };
 }
 

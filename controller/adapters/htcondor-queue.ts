@@ -14,7 +14,7 @@ export interface HtcondorOptions {
 /** HTCondor through its own tools, on the master: two commands per look, whatever the size of the pool. */
 export class HtcondorQueue extends HtcondorDrain implements Queue {
   constructor({ run, timeoutMs = 15_000 }: HtcondorOptions) {
-    super(new CondorTools(run, timeoutMs));
+    super({ tools: new CondorTools(run, timeoutMs) });
   }
 
   async observe(): Promise<Observed<QueueView>> {

@@ -1,10 +1,10 @@
-import type { OpenstackTarget, WorkerLimits } from "../../components/config/controller-config";
+import { DEFAULT_TYPE, type OpenstackTarget, type WorkerLimits } from "../../components/config/controller-config";
 import { CloudError, isCloudError } from "../../components/errors";
 import type { Openstack } from "../../components/openstack/api";
 import { explainFailure } from "../../components/openstack/explain";
 import { isBusy, isFailed, markMember, readGroup, updateGroup, type GroupStack, type StackRef, type UpdateAnswer } from "../../components/openstack/heat";
 import { consoleTail, serversById, serverNow } from "../../components/openstack/nova";
-import { stackPath } from "../../components/openstack/stacks";
+import { isGroupOf, stackPath, typeOfStack, typeStackPrefix } from "../../components/openstack/stacks";
 import { known, unknown, type GrowResult, type Member, type MemberStatus, type Observed, type Pool, type PoolView, type RemovalStep } from "../ports";
 import { failureClassOf } from "./failure-class";
 import { activity, closingReason, counted, dead, endangered, groupFailure, isOff, isPending, membersOf, novaStatus, pendingCount, pendingMember, type Order, type SeenGroup } from "./openstack-view";
@@ -13,7 +13,16 @@ export interface OpenstackPoolOptions {
   readonly api: Openstack;
   readonly target: OpenstackTarget;
   readonly limits: Pick<WorkerLimits, "min" | "max">;
+  /** The worker type whose group this is; the first one's also sees to the stacks of types that are no longer declared. @default the first */
+  readonly type?: string;
   readonly nowMs?: () => number;
+}
+
+/** A stack whose workers drain, and of which type they are. */
+interface FormerRef extends StackRef {
+  readonly type: string;
+  /** Its type is no longer declared, or not yet known here: an `up` that is just making it must not lose it. */
+  readonly undeclared: boolean;
 }
 
 /** Of the group in its template (`components/render/heat.ts`). */
@@ -56,7 +65,9 @@ export class OpenstackPool implements Pool {
   private order: Order | undefined;
   private lastOrderMs = Number.NEGATIVE_INFINITY;
   private seen: readonly SeenGroup[] = [];
-  private formers: { readonly refs: readonly StackRef[]; readonly atMs: number } | undefined;
+  private formers: { readonly refs: readonly FormerRef[]; readonly atMs: number } | undefined;
+  private readonly type: string;
+  private closing: string | undefined;
   private repairs = 0;
   private repairAtMs = 0;
   private asked = new Set<string>();
@@ -64,7 +75,9 @@ export class OpenstackPool implements Pool {
 
   constructor(private readonly options: OpenstackPoolOptions) {
     this.api = options.api;
-    this.current = { stack_name: options.target.stackName, id: options.target.stackId };
+    this.type = options.type ?? DEFAULT_TYPE;
+    const { stackName, stackId } = this.type === DEFAULT_TYPE ? options.target : (options.target.types?.[this.type] ?? { stackName: "", stackId: "" });
+    this.current = { stack_name: stackName, id: stackId };
     this.nowMs = options.nowMs ?? Date.now;
   }
 
@@ -73,18 +86,24 @@ export class OpenstackPool implements Pool {
       const seen = await this.look();
       const now = seen.find((s) => !s.former);
       for (const s of seen) for (const m of s.group.members) if (m.serverId !== undefined) this.members.set(m.serverId, undefined);
-      if (now === undefined) return known({ members: seen.flatMap((s) => membersOf(s, this.leaving)), closing: "the group's stack is gone" }, this.lacks());
+      this.closing = now === undefined ? "the group's stack is gone" : closingReason(now.group);
+      if (now === undefined) return known({ members: seen.flatMap((s) => membersOf(s, this.leaving)), closing: this.closing }, this.lacks());
       this.noteOrder(now);
       const listed = seen.flatMap((s) => membersOf(s, this.leaving));
       const shown = now.group.members.filter((m) => m.serverId === undefined && !isFailed(m.status)).length;
       const pending = Math.max(0, pendingCount(now.group, this.order, this.leaving));
-      const coming = Array.from({ length: pending }, (_, i): Member => pendingMember(`ordered-${String(i + shown + 1).padStart(3, "0")}`));
-      return known({ members: [...listed, ...coming], closing: closingReason(now.group), busy: activity(now.group), failure: groupFailure(now.group) }, this.lacks());
+      const coming = Array.from({ length: pending }, (_, i): Member => pendingMember(`ordered-${this.type}-${String(i + shown + 1).padStart(3, "0")}`, this.type));
+      return known({ members: [...listed, ...coming], closing: this.closing, busy: activity(now.group), failure: groupFailure(now.group) }, this.lacks());
     } catch (e) {
       if (!isCloudError(e)) throw e;
       const meaning = explainFailure(e.message);
       return unknown(meaning === undefined ? e.message : `${meaning} (${e.message})`);
     }
+  }
+
+  /** Whether a server has been a member, or a placeholder stands for one that is to be. */
+  has(id: string): boolean {
+    return this.members.has(id) || id.startsWith(`ordered-${this.type}-`);
   }
 
   private lacks(): string | undefined {
@@ -103,6 +122,7 @@ export class OpenstackPool implements Pool {
   async grow(names: readonly string[]): Promise<GrowResult> {
     const nothing = { created: [], ambiguous: false, wait: false };
     if (names.length === 0) return nothing;
+    if (this.closing !== undefined) return { ...nothing, failure: `workers of type ${this.type}: ${this.closing}`, wait: true, failureClass: "gone" };
     try {
       const seen = await this.seenOrLook();
       const now = seen.find((s) => !s.former);
@@ -185,7 +205,7 @@ export class OpenstackPool implements Pool {
       }
       this.repairs = 0;
       if (s.former) {
-        if (s.group.members.every((m) => /^DELETE_COMPLETE$/.test(m.status)) && !this.empty.has(s.group.stack.id)) said.push(await this.letGo(s.group.stack));
+        if (!s.undeclared && s.group.members.every((m) => /^DELETE_COMPLETE$/.test(m.status)) && !this.empty.has(s.group.stack.id)) said.push(await this.letGo(s.group.stack));
         continue;
       }
       const quiet = this.order === undefined && this.nowMs() - this.lastOrderMs >= QUIET_MS;
@@ -226,7 +246,8 @@ export class OpenstackPool implements Pool {
   }
 
   private async look(): Promise<readonly SeenGroup[]> {
-    const refs = [this.current, ...(await this.formerStacks())];
+    const formers = await this.formerStacks();
+    const refs: readonly StackRef[] = [this.current, ...formers];
     const groups = await Promise.all(refs.map((ref) => readGroup(this.api, ref, GROUP)));
     const ids = groups.flatMap((g) => g?.members.filter((m) => m.status !== "DELETE_COMPLETE").flatMap((m) => m.serverId ?? []) ?? []);
     const unreadable = new Map<string, string>();
@@ -235,18 +256,25 @@ export class OpenstackPool implements Pool {
     const nowMs = this.nowMs();
     this.missing = new Map(ids.flatMap((id) => (servers.has(id) || unreadable.has(id) ? [] : [[id, this.missing.get(id) ?? nowMs]])));
     const missing = new Set([...this.missing].flatMap(([id, sinceMs]) => (nowMs - sinceMs >= SURE_MISSING_MS ? [id] : [])));
-    this.seen = groups.flatMap((group, i) => (group === undefined ? [] : [{ group, servers, missing, former: i > 0 }]));
+    this.seen = groups.flatMap((group, i) => (group === undefined ? [] : [{ group, servers, missing, former: i > 0, type: formers[i - 1]?.type ?? this.type, undeclared: formers[i - 1]?.undeclared ?? false }]));
     return this.seen;
   }
 
-  /** Only older ones: a newer one is being made by an `up` that has not told us yet. */
-  private async formerStacks(): Promise<readonly StackRef[]> {
+  /** Of this type only older ones: a newer one is being made by an `up` that has not told us yet. */
+  private async formerStacks(): Promise<readonly FormerRef[]> {
     const { formers } = this;
     if (formers !== undefined && this.nowMs() - formers.atMs < LIST_EVERY_MS) return formers.refs;
-    const { stackPrefix } = this.options.target;
-    const ours = stackPrefix === "" ? [] : (await this.api.list<GroupStack>("orchestration", "/stacks", "stacks")).filter((s) => s.stack_name.startsWith(stackPrefix));
-    const own = ours.find((s) => s.id === this.current.id);
-    const refs = own === undefined ? [] : ours.filter((s) => s.id !== own.id && s.creation_time < own.creation_time);
+    const { stackPrefix, types } = this.options.target;
+    const isFirst = this.type === DEFAULT_TYPE;
+    const prefix = isFirst ? stackPrefix : typeStackPrefix(stackPrefix, this.type);
+    const all = stackPrefix === "" ? [] : (await this.api.list<GroupStack>("orchestration", "/stacks", "stacks")).filter((s) => s.stack_name.startsWith(stackPrefix));
+    const own = all.find((s) => s.id === this.current.id);
+    const refs: FormerRef[] = [];
+    for (const s of own === undefined ? [] : all) {
+      const type = typeOfStack(stackPrefix, s.stack_name);
+      if (s.id !== this.current.id && isGroupOf(prefix, s.stack_name) && s.creation_time < (own?.creation_time ?? "")) refs.push({ ...s, type: this.type, undeclared: false });
+      else if (isFirst && type !== undefined && types?.[type] === undefined) refs.push({ ...s, type, undeclared: true });
+    }
     this.formers = { refs, atMs: this.nowMs() };
     return refs;
   }

@@ -25,7 +25,9 @@ describe("workers that do not work, in simulated grids", () => {
         };
         if (seed % 2 === 0) sim.submit(10, { runsMs: 60_000 });
         await sim.run(4 * HOUR_SECONDS);
-        expect(made.filter((m) => m < 10).length, `made at ${made.map((m) => m.toFixed(1)).join(", ")} min`).to.be.at.most(3);
+        // What is ordered at once, before anything can be known, is one try.
+        const first = made.filter((m) => m < made[0]! + 0.5).length;
+        expect(made.filter((m) => m < 10).length, `made at ${made.map((m) => m.toFixed(1)).join(", ")} min`).to.be.at.most(Math.max(3, first));
         expect(most(made, 29, 10), `made at ${made.map((m) => m.toFixed(1)).join(", ")} min`).to.be.at.most(1);
         expect(made.length, "but it never gives up").to.be.at.least(6);
         expect(sim.members).to.be.at.most(1);
@@ -77,10 +79,10 @@ describe("workers that do not work, in simulated grids", () => {
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 4, scaling: { idleSeconds: 60, joinTimeoutSeconds: 90 } }));
       sim.cloud.boot = () => "ends-no-job";
-      sim.submit(4, { runsMs: 30_000 });
+      sim.submit(12, { runsMs: 30_000 });
       await sim.run(4 * HOUR_SECONDS);
       expect(sim.cloud.made, "in four hours").to.be.at.most(16);
-      expect(sim.journal.some((e) => /ended no job|ends no job|no job has ended/i.test(e.why)), "it says so").to.equal(true);
+      expect(sim.journal.some((e) => /came back from it unfinished|ended no job/.test(e.why)), "it says so").to.equal(true);
       sim.cloud.boot = () => "joins";
       expect(await sim.runUntil(() => sim.queue.pending === 0, HOUR_SECONDS)).to.equal(true);
     },

@@ -9,6 +9,7 @@ describe("false words of the cloud about busy workers", () => {
     const sim = stage.show(new GridSimulator({ seed, min: 1, max: 4, scaling: { idleSeconds: 5 } }));
     sim.populate(3);
     sim.submit(3, { runsMs: 1_500_000 });
+    sim.elapse(10_000);
     await sim.run(20);
     expect(sim.queue.jobs.every((j) => j.state === "running")).to.equal(true);
     // A word is no wish: no substitute, no duplicate.

@@ -60,6 +60,7 @@ describe("outages in simulated grids", () => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 3, scaling: { idleSeconds: 5 } }));
       sim.populate(1);
       const [job] = sim.submit(1, { runsMs: 1_200_000 });
+      sim.elapse(10_000);
       await sim.run(15);
       sim.queue.down = true;
       await sim.run(600);
@@ -92,6 +93,7 @@ describe("outages in simulated grids", () => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 4, scaling: { idleSeconds: 600 } }));
       sim.populate(3);
       sim.submit(3, { runsMs: 400_000 });
+      sim.elapse(10_000);
       await sim.run(10);
       sim.queue.hideAds = 1 + (seed % 5);
       sim.promises.wish = () => 3;
@@ -140,12 +142,15 @@ describe("outages in simulated grids", () => {
       const sim = stage.show(new GridSimulator({ seed, min: 2, max: 4, scaling: { idleSeconds: 10 } }));
       sim.populate(2);
       const jobs = sim.submit(2, { runsMs: 400_000 });
+      sim.elapse(10_000);
       await sim.run(20);
+      const both = [...sim.cloud.servers.keys()];
       sim.queue.cutOff(jobs[0]!.on!.id, sim.dice.between(95_000, 285_000));
       if (seed % 3 === 0) sim.cloud.lies.say(jobs[0]!.on!.id, "stopped", { reads: 3 });
       expect(await sim.runUntil(() => sim.queue.pending === 0, 900)).to.equal(true);
       expect(jobs.map((j) => j.starts)).to.deep.equal([1, 1]);
-      expect(sim.cloud.deleted).to.equal(0);
+      // A substitute may have come meanwhile, and gone.
+      expect(both.filter((id) => !sim.cloud.servers.has(id))).to.deep.equal([]);
     },
   });
 

@@ -102,7 +102,7 @@ describe("scaling down in simulated grids", () => {
       sim.drain(worker, false);
       await sim.run(10);
       sim.drain(worker, true);
-      expect(await sim.runUntil(() => !sim.cloud.servers.has(worker), 90)).to.equal(true);
+      expect(await sim.runUntil(() => !sim.cloud.servers.has(worker) && sim.override.drains.length === 0, 90)).to.equal(true);
       const done = sim.journal.map((e) => e.what).filter((w) => ["drain", "evict", "remove", "gone"].includes(w));
       expect(done).to.deep.equal(["drain", "evict", "remove", "gone"]);
       expect(await sim.runUntil(() => sim.queue.pending === 0, 300)).to.equal(true);

@@ -94,7 +94,7 @@ export class GridSimulator {
     this.queue = new ModelQueue(this.time, this.dice, { cpus: workers.vcpus, memoryMiB: workers.memoryMiB - 24, diskMiB: workers.diskMiB });
     this.promises = new Promises({
       cloud: this.cloud, queue: this.queue, most: () => Math.max(this.override.max ?? workers.max, this.override.size ?? 0),
-      isNow: (id) => this.isNow(id), says: () => `at ${(this.time.ms / 1000).toFixed(1)} s, call ${this.calls}`,
+      isNow: (id) => this.isNow(id), nowMs: () => this.time.ms, says: () => `at ${(this.time.ms / 1000).toFixed(1)} s, call ${this.calls}`,
     });
     if (o.heat !== undefined) {
       this.heat = new FakeHeat("sim-workers-u-a", {

@@ -42,7 +42,7 @@ export class Lies {
   }
 
   list(truth: readonly Member[]): Observed<readonly Member[]> {
-    let members = truth.map((m) => ({ ...m, status: this.word(m.id, "list") ?? m.status }));
+    let members = this.words.length === 0 ? truth : truth.map((m) => ({ ...m, status: this.word(m.id, "list") ?? m.status }));
     if (this.listChance > 0) this.remember(truth);
     if (this.emptyLists > 0) {
       this.emptyLists -= 1;

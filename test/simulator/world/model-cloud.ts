@@ -60,6 +60,8 @@ export class ModelCloud {
   boot: (s: { readonly name: string; readonly version: number; readonly nth: number }) => Boot = () => "joins";
   /** Chance that a create or a removal gets no clear answer, before or after its effect. */
   ambiguousChance = 0;
+  /** Chance that a removal is accepted and not begun, as while the group is busy with something else. */
+  idleChance = 0;
   /** Longest time until a new server is listed. */
   listLagMs = 3_000;
   copyMs: readonly [number, number] = [0, 3_000];
@@ -199,6 +201,7 @@ export class ModelCloud {
     if (s.status === "stopping") return "stopping";
     if (s.status === "running" || s.status === "starting") {
       if (onlyIfOff) return "runs";
+      if (this.dice.chance(this.idleChance)) return "stopping";
       this.witness.down(s, "order");
       s.status = "stopping";
       this.later(s, this.dice.between(1_000, 3_000), () => {

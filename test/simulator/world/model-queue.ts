@@ -1,4 +1,4 @@
-import { known, unknown, type FenceResult, type Machine, type Observed, type Occupancy, type ProbeAnswer, type Queue, type QueueView } from "../../../controller/ports";
+import { known, unknown, type FenceResult, type Machine, type Observed, type Occupancy, type ProbeResult, type Queue, type QueueView } from "../../../controller/ports";
 import type { RunningJob, WaitingGroup } from "../../../components/policy/demand";
 import { ORDINARY, type JobKind, type SimJob } from "./jobs";
 import type { Call, SimServer } from "./model-cloud";
@@ -6,9 +6,9 @@ import type { Dice } from "./random";
 import type { SimStartd } from "./startd";
 import type { Timeline } from "./timeline";
 
-/** HTCondor's UPDATE_INTERVAL and CLASSAD_LIFETIME as the master sets them, and the lease of a job. */
-const UPDATE_MS = 20_000;
-const AD_LIVES_MS = 90_000;
+/** UPDATE_INTERVAL, CLASSAD_LIFETIME and JOB_DEFAULT_LEASE_DURATION as `components/render/condor.ts` sets them. */
+const UPDATE_MS = 10_000;
+const AD_LIVES_MS = 60_000;
 const LEASE_MS = 300_000;
 const NEGOTIATION_MS = 2_000;
 /** From match to the shadow's start. */
@@ -35,9 +35,12 @@ export class ModelQueue {
   hideAds = 0;
   /** Chance that an update of an ad is lost, and that a change is told only with the next one. */
   lostAdChance = 0;
+  /** Chance that somebody puts a draining worker back just when the controller asks about it. */
+  putBackChance = 0;
   /** Chance that a machine is missing in the answer to the last question, or that a question gets no answer. */
   silentChance = 0;
   limits: Readonly<Record<string, number>> = {};
+  private joined = 0;
   private collectorFromMs = 0;
   private scheddFromMs = 0;
   private negotiating = false;
@@ -88,10 +91,11 @@ export class ModelQueue {
 
   /** Its startd begins. */
   join(server: SimServer): SimStartd {
-    const n = this.startds.size + 2;
+    const n = (this.joined += 1) + 1, name = `w-${server.id.slice(0, 8)}.grid.internal`;
     const d: SimStartd = {
-      id: server.id, name: `w-${server.id.slice(0, 8)}.grid.internal`, server, address: `10.77.${n >> 8}.${n & 255}:9618`, cpus: this.size.cpus, memoryMiB: this.size.memoryMiB,
-      alive: true, cut: false, jobs: new Set(), ad: undefined as never, heardMs: Number.NEGATIVE_INFINITY,
+      id: server.id, name, server, joinedMs: this.time.ms, address: `10.77.${n >> 8}.${n & 255}:9618`, cpus: this.size.cpus, memoryMiB: this.size.memoryMiB,
+      alive: true, cut: false, jobs: new Set(), ad: undefined, heardMs: Number.NEGATIVE_INFINITY, total: this.size,
+      whole: { Arch: '"X86_64"', OpSys: '"LINUX"', Cpus: `${this.size.cpus}`, Memory: `${this.size.memoryMiB}`, Disk: `${this.size.diskMiB * 1024}`, Machine: `"${name}"` },
     };
     this.startds.set(d.id, d);
     this.advertise(d);
@@ -102,26 +106,32 @@ export class ModelQueue {
 
   private heartbeat(d: SimStartd): void {
     if (!d.alive) return;
-    if (!this.dice.chance(this.lostAdChance)) this.advertise(d);
+    if (!this.dice.chance(this.lostAdChance)) {
+      const unheard = this.time.ms - d.heardMs > AD_LIVES_MS;
+      this.advertise(d);
+      if (unheard) this.negotiateSoon();
+    }
     this.time.after(UPDATE_MS, () => this.heartbeat(d));
   }
 
   private advertise(d: SimStartd): void {
     if (!d.alive || d.cut || this.time.ms < this.collectorFromMs) return;
-    const claims = d.jobs.size;
-    let cpus = d.cpus, memoryMiB = d.memoryMiB;
-    for (const j of d.jobs) {
-      cpus -= j.kind.request.cpus;
-      memoryMiB -= j.kind.request.memoryMiB;
-    }
+    const claims = d.jobs.size, free = this.freeOf(d), { diskMiB } = this.size;
     d.heardMs = this.time.ms;
-    const ad: Machine = {
-      name: d.name, serverId: d.id, claims, draining: d.draining !== undefined, ...(d.draining === undefined ? {} : { drainReason: d.draining }), drained: d.draining !== undefined && claims === 0,
-      total: { cpus: d.cpus, memoryMiB: d.memoryMiB, diskMiB: this.size.diskMiB }, free: { cpus, memoryMiB, diskMiB: this.size.diskMiB },
-      cpuPercent: ((d.cpus - cpus) / d.cpus) * 100, heardAtMs: this.time.nowMs(), address: d.address,
-      ad: { Arch: '"X86_64"', OpSys: '"LINUX"', Cpus: `${cpus}`, Memory: `${memoryMiB}`, Disk: `${this.size.diskMiB * 1024}`, Machine: `"${d.name}"` },
+    d.ad = {
+      name: d.name, serverId: d.id, claims, draining: d.draining !== undefined, drained: d.draining !== undefined && claims === 0,
+      total: d.total, free: { ...free, diskMiB }, cpuPercent: (1 - free.cpus / d.cpus) * 100, heardAtMs: this.time.nowMs(), address: d.address, ad: d.whole,
+      ...(d.draining === undefined ? {} : { drainReason: d.draining }),
     };
-    d.ad = ad;
+  }
+
+  private freeOf(d: SimStartd): { cpus: number; memoryMiB: number } {
+    let { cpus, memoryMiB } = d;
+    for (const { kind } of d.jobs) {
+      cpus -= kind.request.cpus;
+      memoryMiB -= kind.request.memoryMiB;
+    }
+    return { cpus, memoryMiB };
   }
 
   /** Slots change: the startd tells so at once, or a little later, or with its next update. */
@@ -140,7 +150,7 @@ export class ModelQueue {
     });
   }
 
-  /** The schedd gives waiting jobs to whatever startd really has room, not to what the ads say. */
+  /** The negotiator matches whom the collector knows; whether there is room the startd itself says when it is claimed. */
   negotiate(): void {
     if (this.waiting.size === 0 || this.down || this.time.ms < this.scheddFromMs) return;
     for (const [kind, line] of this.waiting) {
@@ -153,13 +163,9 @@ export class ModelQueue {
   }
 
   private takes(d: SimStartd, kind: JobKind): boolean {
-    if (!d.alive || d.cut || d.draining !== undefined || !d.ad || !(kind.matches?.(d) ?? true)) return false;
+    if (!d.alive || d.cut || d.draining !== undefined || this.time.ms - d.heardMs > AD_LIVES_MS || !(kind.matches?.(d) ?? true)) return false;
     if (kind.needsNoWorker === true || (kind.request.resources !== undefined && Object.values(kind.request.resources).some((n) => n > 0))) return false;
-    let cpus = d.cpus, memoryMiB = d.memoryMiB;
-    for (const j of d.jobs) {
-      cpus -= j.kind.request.cpus;
-      memoryMiB -= j.kind.request.memoryMiB;
-    }
+    const { cpus, memoryMiB } = this.freeOf(d);
     return cpus >= kind.request.cpus && memoryMiB >= kind.request.memoryMiB && this.limitAllows(kind);
   }
 
@@ -271,9 +277,8 @@ export class ModelQueue {
     });
     this.time.after(forMs, () => {
       endLease();
+      // It is heard again with its next update.
       d.cut = false;
-      this.advertise(d);
-      this.negotiateSoon();
     });
   }
 
@@ -296,9 +301,10 @@ export class ModelQueue {
 
   private machines(): Machine[] {
     const out: Machine[] = [];
-    for (const d of this.startds.values()) if (this.time.ms - d.heardMs <= AD_LIVES_MS) out.push(d.ad);
+    const oldest = this.time.ms - AD_LIVES_MS;
+    for (const { ad, heardMs } of this.startds.values()) if (heardMs >= oldest && ad !== undefined) out.push(ad);
     for (const d of this.dead.values()) {
-      if (this.time.ms - d.heardMs <= AD_LIVES_MS) out.push(d.ad);
+      if (d.heardMs >= oldest && d.ad !== undefined) out.push(d.ad);
       else if (d.jobs.size === 0) this.dead.delete(d.name);
     }
     return out;
@@ -342,11 +348,23 @@ export class ModelQueue {
     };
   }
 
+  /** Somebody who is not the controller puts a worker back into service. */
+  putBack(id: string): void {
+    const d = this.startds.get(id);
+    if (d?.draining === undefined) return;
+    d.draining = undefined;
+    this.changed(d);
+  }
+
   private drain(machine: string, kind: "ifIdle" | "drain" | "now", reason: string): FenceResult {
     if (this.down) return { answer: "unknown", detail: "queue down" };
     const d = this.listed(machine);
     if (d === undefined) return { answer: "notThere", detail: "the collector does not know it" };
     if (!d.alive || d.cut) return { answer: "unknown", detail: "it does not answer" };
+    if (d.draining !== undefined && this.dice.chance(this.putBackChance)) {
+      this.putBack(d.id);
+      this.negotiate();
+    }
     if (d.draining !== undefined) return { answer: "alreadyDraining", detail: "" };
     if (kind === "ifIdle" && d.jobs.size > 0) return { answer: "refusedBusy", detail: "" };
     if (kind === "drain" && [...d.jobs].some((j) => this.isTender(j))) return { answer: "notNow", detail: "a job is just starting or ending there" };
@@ -375,7 +393,7 @@ export class ModelQueue {
     return known(out);
   }
 
-  private probe(address: string): ProbeAnswer {
+  private probe(address: string): ProbeResult["answer"] {
     if (this.dice.chance(this.silentChance)) return "unknown";
     for (const d of this.startds.values()) if (d.address === address) return d.cut ? "silent" : "answers";
     return "silent";
@@ -389,7 +407,7 @@ export class ModelQueue {
         return why === undefined ? known(this.view()) : unknown(why);
       }),
       occupancy: (machines) => call("occupancy", () => this.occupancy(machines)),
-      probe: (address) => call("probe", () => this.probe(address)),
+      probe: (address) => call("probe", () => ({ answer: this.probe(address), detail: address })),
       jobs: (limit) => call("jobs", () => {
         const why = this.unreachable;
         return why === undefined ? known([...this.open].slice(0, limit).map((j) => ({

@@ -14,6 +14,8 @@ export interface Watched {
   most(): number;
   /** The operator said that this worker goes at once, with its jobs. */
   isNow(id: string): boolean;
+  /** The world's own time. */
+  nowMs(): number;
   says(): string;
 }
 
@@ -25,8 +27,12 @@ export class Promises {
   readonly broken: string[] = [];
   /** Most servers that the story's wish can justify; a further one is a duplicate. */
   wish: (() => number) | undefined;
-  /** Servers whose life or death may be judged without the promise of the last word: none, but in stories about two controllers. */
+  /** Servers beyond the most: none, but in stories about two controllers. */
   slack = 0;
+  /** A worker so young is nobody's promise: of no age, but in stories about two controllers. */
+  newcomerMs = 0;
+  /** Machines of such newcomers that went. */
+  readonly spared = new Set<string>();
   private seenLosses = 0;
 
   constructor(private readonly w: Watched) {}
@@ -39,7 +45,8 @@ export class Promises {
   powerOff(s: SimServer): void {
     const d = this.w.queue.startds.get(s.id);
     const jobs = d === undefined ? [] : [...d.jobs];
-    if (jobs.length > 0 && !this.w.isNow(s.id)) this.breaks(`${s.name} (${s.id}) is switched off while job ${jobs.map((j) => `${j.id} is ${j.state}`).join(", ")} there`);
+    if (d !== undefined && this.w.nowMs() - d.joinedMs < this.newcomerMs) this.spared.add(d.name);
+    else if (jobs.length > 0 && !this.w.isNow(s.id)) this.breaks(`${s.name} (${s.id}) is switched off while job ${jobs.map((j) => `${j.id} is ${j.state}`).join(", ")} there`);
   }
 
   /** The controller's order begins or goes on to take this server away. */
@@ -65,7 +72,7 @@ export class Promises {
     const { losses } = this.w.queue;
     for (; this.seenLosses < losses.length; this.seenLosses += 1) {
       const l = losses[this.seenLosses]!;
-      if (NOT_OURS.includes(l.why)) continue;
+      if (NOT_OURS.includes(l.why) || this.spared.has(l.machine)) continue;
       const id = this.idOf(l.machine);
       if (id === undefined || !this.w.isNow(id)) this.breaks(`job ${l.job.id} lost its place on ${l.machine} (${l.why})`);
     }

@@ -1,3 +1,4 @@
+import type { Room } from "../../../components/policy/demand";
 import type { Machine } from "../../../controller/ports";
 import type { SimJob } from "./jobs";
 import type { SimServer } from "./model-cloud";
@@ -8,6 +9,8 @@ export interface SimStartd {
   readonly name: string;
   readonly server: SimServer;
   readonly address: string;
+  /** By the world's own time. */
+  readonly joinedMs: number;
   readonly cpus: number;
   readonly memoryMiB: number;
   /** Its host runs. */
@@ -17,7 +20,10 @@ export interface SimStartd {
   draining?: string;
   /** Claimed slots: activating and running jobs. */
   readonly jobs: Set<SimJob>;
-  ad: Machine;
+  ad: Machine | undefined;
+  readonly total: Room;
+  /** The whole machine as expressions: the ad of its partitionable slot without a job. */
+  readonly whole: Readonly<Record<string, string>>;
   /** When the collector last heard from it, by the world's own time. */
   heardMs: number;
 }

@@ -183,4 +183,16 @@ describe("master-apply", () => {
     expect(m).to.match(/poolKey/).and.to.match(/min is above/).and.not.match(/hush/);
     expect(setupProblems(setup)).to.deep.equal([]);
   });
+  it("wants a template for each worker type, and rules that can be judged", () => {
+    const { controller } = setup;
+    const types = [{ name: "large", vcpus: 4, memoryMiB: 8064, diskMiB: 20_480 }];
+    const rule = { name: "r", metric: "queueLength", above: 1, step: 1, periodSeconds: 60, evaluationPeriods: 1, cooldownSeconds: 300 };
+    const given = (cloud: object, workers: object, alarms: object) => setupProblems({ ...setup, controller: { ...controller, cloud: { ...controller.cloud, ...cloud }, workers: { ...controller.workers, ...workers }, alarms: { ...controller.alarms, ...alarms } } });
+    expect(given({ templates: { large: "t2" } }, { types }, { rules: [rule] })).to.deep.equal([]);
+    expect(given({ templates: {} }, { types: [...types, 7] }, { rules: [{ ...rule, target: 2, periodSeconds: 0 }, "x"] })).to.include.members([
+      "controller.cloud.templates.large is missing or no text", "controller.workers.types[1] is missing or no object",
+      "controller.alarms.rules[0].periodSeconds must be a number of at least 1", "controller.alarms.rules[0] must have exactly one of above, below and target", "controller.alarms.rules[1] is missing or no object",
+    ]);
+    expect(given({}, { types: {} }, {})).to.deep.equal(["controller.workers.types is no list"]);
+  });
 });
