@@ -23,6 +23,11 @@ const OF_ITS_OWN = new Set(
    RemoteUser AccountingGroup JobId GlobalJobId ClientMachine MachineLastMatchTime CurrentRank NumDynamicSlots TotalTimeUnclaimedIdle UpdateSequenceNumber`.toLowerCase().split(/\s+/),
 );
 
+/** Only jobs have these: an expression that names them without MY asks the job alone, also where nobody knows all of the machine. */
+const OF_JOBS = Object.fromEntries(
+  "MemoryUsage ResidentSetSize ImageSize DiskUsage NumJobStarts NumShadowStarts NumJobMatches JobStatus QDate TransferInputSizeMB JobVMMemory".split(" ").map((n) => [n, "undefined"]),
+);
+
 /** What of an offer the reasons for many groups share. */
 export interface PreparedOffer {
   readonly offer: Offer;
@@ -46,7 +51,7 @@ export function prepareOffer(offer: Offer): PreparedOffer {
   const name = newName(ad);
   // Without a single attribute of a real ad there is nothing decisive about it, whoever says that it was learnt.
   const decisive = learned && Object.keys(ad).length > 0;
-  const known = { ...drop(own, [...Object.keys(sizes), "Machine", "Name"]), ...sizes, ...name };
+  const known = { ...OF_JOBS, ...drop(own, [...Object.keys(sizes), "Machine", "Name"]), ...sizes, ...name };
   const closed = decisive && Object.keys(name).length > 0;
   return { offer, likely: adOfTexts({ ...EXPECTED, ...known }, !closed, OF_ITS_OWN), certain: adOfTexts(known, !decisive, OF_ITS_OWN) };
 }

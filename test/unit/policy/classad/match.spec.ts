@@ -29,6 +29,7 @@ describe("match", () => {
   const table: Array<[string, Offer, ReturnType<typeof job>, RegExp]> = [
     ["takes an ordinary job on a worker that has shown its ad", learned, job(), /^yes$/],
     ["takes it before any worker has shown itself too", declared, job(), /^yes$/],
+    ["takes a job that leaves its memory out, before any worker has shown itself", declared, job("", { ad: { RequestMemory: "ifthenelse(MemoryUsage =!= undefined,MemoryUsage,(ImageSize + 1023) / 1024)", ImageSize: "45", RequestDisk: "DiskUsage", DiskUsage: "45" } }), /^yes$/],
     ["says which size is too large", learned, job("", { request: { memoryMiB: 9_000 } }), /^no: asks for 9000 MiB of memory, a worker has 3968$/],
     ["compares GPUs with what workers have", declared, job("TARGET.GPUs >= RequestGPUs", { request: { resources: { gpus: 2 } } }), /^no: asks for 2 GPUs, a worker has none$/],
     ["compares custom resources", learned, job("TARGET.license >= Requestlicense", { request: { resources: { license: 3 } }, ad: { Requestlicense: "3" } }), /^no: asks for 3 license, a worker has 2$/],
