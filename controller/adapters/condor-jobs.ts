@@ -108,6 +108,8 @@ function relevant(texts: Readonly<Record<string, string>>, startReads: readonly 
   const my = adOfTexts(texts, false);
   const out: Record<string, string> = {};
   const todo = ["Requirements", "ConcurrencyLimits", "DeferralTime", "DeferralPrepTime", "Owner", "JobUniverse", ...startReads, ...Object.keys(texts).filter((n) => /^Request/i.test(n))];
+  if (!byName.has("requestmemory")) todo.push("MemoryUsage", "ImageSize");
+  if (!byName.has("requestdisk")) todo.push("DiskUsage");
   for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
     const found = byName.get(name.toLowerCase());
     if (found === undefined || Object.hasOwn(out, found[0])) continue;
