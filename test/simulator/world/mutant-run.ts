@@ -22,7 +22,8 @@ export function mutated(text: string, file: string, keys: readonly string[]): { 
     const m = mutants[key];
     if (m === undefined) throw new RangeError(`no mutant is called ${key}`);
     if (m.file !== file) continue;
-    if (out.split(m.find).length === 2) out = out.replace(m.find, () => m.put);
+    const found = [...out.matchAll(new RegExp(m.find, "g"))].length;
+    if (found === 1) out = out.replace(m.find, () => m.put);
     else lost.push(key);
   }
   return { text: out, lost };
