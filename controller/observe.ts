@@ -87,7 +87,7 @@ function judgeRules(memory: Memory, { look, config, nowMs, wallMs, journal }: Pi
     ...(queue.known ? { waiting: queue.value.groups.filter((g) => g.needsNoWorker !== true && !notHelped.has(g.key)), running: queue.value.counts.running } : {}),
     ...(queue.known && pool.known ? { workers: workers.filter(isServing).map((w) => ({ cpuPercent: w.machine?.cpuPercent, ...(w.idleSinceMs === undefined ? {} : { idleForMs: nowMs - w.idleSinceMs }) })) } : {}),
   }, memory.metrics.at(-1));
-  memory.metrics = [...memory.metrics.filter((m) => nowMs - m.atMs <= (windowSeconds(rules) + MINUTE_MS / 1000) * 1000), seen];
+  memory.metrics = remember(memory.metrics, seen, windowSeconds(rules));
   return rules.map((r) => evaluateRule(r, memory.metrics, nowMs, lastActedOf(r, rules, memory.actedMs)));
 }
 
