@@ -20,7 +20,7 @@ const policy = (name: string): string => `components/policy/${name}.js`;
 
 /** Whoever lives although the cloud says for minutes that it is off is protected seven times. */
 const OFF_CHAIN = ["contradiction", "absent-looks", "asked-alone", "live-ad-last", "probe", "only-if-off", "collector-asked-anew"];
-const alone = (key: string): Pick<Mutant, "without" | "stories"> => ({ without: OFF_CHAIN.filter((k) => k !== key), stories: ["lasting-stopped", "lasting-failed"] });
+const alone = (key: string): Pick<Mutant, "without" | "stories" | "seeds"> => ({ without: OFF_CHAIN.filter((k) => k !== key), stories: ["lasting-stopped", "lasting-failed"], seeds: 12 });
 
 /**
  * Where two checks hold the same promise, neither can be missed alone: `without` takes the others out first, shows that this one holds
