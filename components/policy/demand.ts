@@ -39,6 +39,8 @@ export interface RunningJob {
 
 export interface UnreadableJob {
   readonly id: string;
+  /** So many are alike. @default 1 */
+  readonly count?: number;
   readonly why: string;
 }
 
@@ -118,6 +120,8 @@ export interface DemandInput {
   /** By the group's key. */
   readonly refused: ReadonlyMap<string, Refusal>;
   readonly limitsLeft?: Readonly<Record<string, number>>;
+  /** Jobs whose ads make no sense: told, and not counted. */
+  readonly unreadable?: readonly UnreadableJob[];
   /** Single-core places to keep free beyond what waits. @default 0 */
   readonly spareSlots?: number;
   /** Monotonic. */
@@ -203,6 +207,7 @@ class Demanding {
     const sure = candidates.filter((c) => this.isSure(c)).sort(order);
     for (const c of sure) if (c.group.gang === undefined) this.pack(c, this.allowed(c.group), false); else this.packGang(c);
     for (const c of candidates.filter((x) => !this.isSure(x)).sort(order)) this.tryOut(c);
+    for (const { id, count = 1, why } of this.input.unreadable ?? []) this.reasons.push({ key: `unreadable/${id}`, exampleId: id, count, kind: "unreadable", why });
     const spare = this.packing.spare();
     this.packing.keepFree(this.input.spareSlots ?? 0);
     const reasons = [...this.reasons].sort((a, b) => RANK[a.kind] - RANK[b.kind] || b.count - a.count || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));

@@ -85,14 +85,14 @@ export function groupOf(row: Counted, shared: Ad, c: GroupContext): WaitingGroup
   if (!needsWorker(row)) {
     return { key: `${universe}/${owner}`, count, exampleId, owner, queuedAtMs, request: { cpus: 0, memoryMiB: 0, diskMiB: 0 }, ad: {}, needsNoWorker: true };
   }
-  const like = count > 1 ? ` (and ${count - 1} like it)` : "";
+  const odd = (why: string): UnreadableJob => ({ id: exampleId, count, why });
   const texts = { ...expressionTexts(shared), Owner: JSON.stringify(owner), JobUniverse: `${universe}` };
   const long = Object.entries(texts).find(([, t]) => t.length > MOST_TEXT);
-  if (long !== undefined) return { id: exampleId, why: `${long[0]} has ${long[1].length} characters, at most ${MOST_TEXT} are read${like}` };
+  if (long !== undefined) return odd(`${long[0]} has ${long[1].length} characters, at most ${MOST_TEXT} are read`);
   const ad = relevant(texts, c.startReads);
   const my = adOfTexts(ad, false);
   const request = requestOf(my, ad, c.nowSeconds);
-  if (typeof request === "string") return { id: exampleId, why: `${request}${like}` };
+  if (typeof request === "string") return odd(request);
   const gang = universe === PARALLEL ? Math.max(1, row.nodes) : undefined;
   const limits = limitsOf(my, c.nowSeconds);
   const notBeforeMs = notBefore(my, c.nowSeconds);

@@ -24,8 +24,8 @@ describe("waiting jobs that are alike", () => {
     ["take concurrency limits", {}, { ConcurrencyLimits: "db:2,license" }, { limits: { db: 2, license: 1 } }],
     ["wait until their deferral less its preparation", {}, { DeferralTime: NOW + 1_000, DeferralPrepTime: 300 }, { notBeforeMs: (NOW + 700) * 1000 }],
     ["do not wait any more when that has come", {}, { DeferralTime: NOW + 100, DeferralPrepTime: 300 }, { notBeforeMs: undefined }],
-    ["make no sense with a request that is a text", {}, { RequestMemory: "lots" }, { id: "2.0", why: 'RequestMemory is "lots", not a number (and 2 like it)' }],
-    ["make no sense with a request that is an error", {}, { RequestCpus: "/Expr(1 / 0)/" }, { id: "2.0", why: "RequestCpus is error, not a number (and 2 like it)" }],
+    ["make no sense with a request that is a text", {}, { RequestMemory: "lots" }, { id: "2.0", count: 3, why: 'RequestMemory is "lots", not a number' }],
+    ["make no sense with a request that is an error", {}, { RequestCpus: "/Expr(1 / 0)/" }, { id: "2.0", count: 3, why: "RequestCpus is error, not a number" }],
     ["make no sense with 10 MB of Requirements", {}, { Requirements: `/Expr(${"true && ".repeat(1_250_000)}true)/` }, { id: "2.0" }],
   ];
   for (const [says, row, ad, wanted] of table) {

@@ -88,7 +88,7 @@ describe("HtcondorQueue's look", () => {
   it("lets one odd job spoil only itself", async () => {
     const v = await queue({ counted: [row({ JobCount: 2 })], unseen: () => [alike({ JobCount: 1 }), alike({ JobCount: 1, JobIds: "8.0", RequestMemory: "lots" })] }).look();
     expect(v.groups).to.have.length(1);
-    expect(v.unreadable).to.deep.equal([{ id: "8.0", why: 'RequestMemory is "lots", not a number' }]);
+    expect(v.unreadable).to.deep.equal([{ id: "8.0", count: 1, why: 'RequestMemory is "lots", not a number' }]);
   });
   it("does not count jobs of the master's own universes as waiting, suspended ones as running, or removed ones as done", async () => {
     const v = await queue({ counted: [row({ JobUniverse: 7 }), row({ JobStatus: 7 }), row({ JobStatus: 3 }), row({ JobStatus: 5 }), row({ JobStatus: 2 })], schedd: [{ JobsCompleted: 12 }] }).look();

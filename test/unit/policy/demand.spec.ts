@@ -65,14 +65,14 @@ describe("packDemand", () => {
         group({ key: "c", exampleId: "3.0", notBeforeMs: 20_000_000 }), group({ key: "d", exampleId: "4.0", limits: { l: 1 } }), group({ key: "e", exampleId: "5.0", needsNoWorker: true }),
         group({ key: "f", exampleId: "6.0" }), group({ key: "h", exampleId: "7.0", ad: unsureAd, count: 3 }), group({ key: "ok", exampleId: "8.0" }),
       ],
-      limitsLeft: { l: 0 }, refused: new Map([["f", refusal(9e9)]]),
+      unreadable: [{ id: "9.0", count: 4, why: "odd" }], limitsLeft: { l: 0 }, refused: new Map([["f", refusal(9e9)]]),
     }));
     expect(d.reasons.map((r) => [r.exampleId, r.count, r.kind])).to.deep.equal([
-      ["1.0", 2, "unmatchable"], ["2.0", 1, "unmatchable"], ["6.0", 1, "refused"], ["7.0", 2, "unsure"], ["4.0", 1, "limited"], ["3.0", 1, "later"], ["5.0", 1, "no-worker-needed"],
+      ["1.0", 2, "unmatchable"], ["2.0", 1, "unmatchable"], ["6.0", 1, "refused"], ["7.0", 2, "unsure"], ["9.0", 4, "unreadable"], ["4.0", 1, "limited"], ["3.0", 1, "later"], ["5.0", 1, "no-worker-needed"],
     ]);
     expect(d.reasons[0]!.why).to.equal("asks for 2 GPUs, a worker has none");
     expect(d.reasons[1]!.why).to.match(/a worker has no HasX$/);
-    expect(d.placeable + d.reasons.reduce((n, r) => n + r.count, 0)).to.equal(11);
+    expect(d.placeable + d.reasons.reduce((n, r) => n + r.count, 0)).to.equal(15);
   });
 });
 
