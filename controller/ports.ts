@@ -182,8 +182,8 @@ export interface Queue {
   cancelDrain(machine: string): Promise<FenceResult>;
   /** Ends its jobs now; only for an operator's `--now`. */
   evict(machine: string): Promise<FenceResult>;
-  /** The cloud has verified that the machine no longer exists: the collector forgets it, and its jobs may start elsewhere at once. */
-  gone(machine: string): Promise<void>;
+  /** The machine verifiably no longer exists: the collector forgets it, and its jobs (the answer's number) start elsewhere now, not when their lease ends. */
+  gone(machine: string): Promise<Observed<number>>;
 }
 
 /** Who may still be let into the pool. */

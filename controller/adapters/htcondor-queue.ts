@@ -9,11 +9,14 @@ import {
 import { MACHINE_ATTRIBUTES, number, parseAds, parseMachines, resourceNames, type Ad } from "./condor-parse";
 import { CondorTools } from "./condor-tools";
 import { HtcondorDrain } from "./htcondor-drain";
+import type { Connect } from "./tcp-probe";
 
 export interface HtcondorOptions {
   readonly run: RunCommand;
   /** @default 15000 */
   readonly timeoutMs?: number;
+  /** @default a TCP connection of this host */
+  readonly connect?: Connect;
   /** @default the wall clock */
   readonly nowMs?: () => number;
 }
@@ -43,8 +46,8 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
   private readonly samples = new Map<string, { readonly machine: string; readonly atMs: number; readonly ad: Readonly<Record<string, string>> }>();
   private settings: { readonly atMs: number; readonly limits: Readonly<Record<string, number>>; readonly other: number } | undefined;
 
-  constructor({ run, timeoutMs = 15_000, nowMs = Date.now }: HtcondorOptions) {
-    super({ tools: new CondorTools(run, timeoutMs) });
+  constructor({ run, timeoutMs = 15_000, connect, nowMs = Date.now }: HtcondorOptions) {
+    super({ tools: new CondorTools(run, timeoutMs), connect });
     this.nowMs = nowMs;
   }
 
