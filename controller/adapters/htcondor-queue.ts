@@ -199,6 +199,7 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
   private async withSamples(machines: readonly Machine[]): Promise<readonly Machine[]> {
     const byKind = new Map<string, Machine>();
     for (const m of machines) {
+      if (m.draining) continue; // its START is false for as long as that lasts
       const kind = `${m.workerType ?? ""}/${m.total.cpus}/${m.total.memoryMiB}/${JSON.stringify(m.total.resources ?? {})}`;
       if (!byKind.has(kind) || this.samples.get(kind)?.machine === m.name) byKind.set(kind, m);
     }
@@ -209,7 +210,7 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
       const list = wanted.map(([, m]) => JSON.stringify(m.name)).join(",");
       const answer = await this.tools.ask("condor_status", ["-json", "-constraint", `DynamicSlot =!= True && member(Machine, {${list}})`], parseAds);
       for (const [kind, { name }] of wanted) {
-        const ad = answer.known ? answer.value.find((a) => a["Machine"] === name) : undefined;
+        const ad = answer.known ? answer.value.find((a) => a["Machine"] === name && a["Draining"] !== true && a["State"] !== "Drained") : undefined;
         if (ad !== undefined) this.samples.set(kind, { machine: name, atMs: this.nowMs(), ad: expressionTexts(ad) });
       }
     }

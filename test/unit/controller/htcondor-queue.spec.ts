@@ -108,6 +108,11 @@ describe("HtcondorQueue's look", () => {
     expect((await look()).machines.map((m) => m.ad?.["HasX"])).to.deep.equal(["true", undefined]);
     expect(calls.filter((c) => c === "samples")).to.have.length(1);
   });
+  it("takes no draining worker for a sample: it takes no job, others of its kind do", async () => {
+    const draining = { ...slot, Draining: true };
+    expect((await queue({ machines: [draining], samples: [draining] }).look()).machines[0]!.ad).to.equal(undefined);
+    expect((await queue({ machines: [slot], samples: [draining] }).look()).machines[0]!.ad, "it began to drain in between").to.equal(undefined);
+  });
   it("asks for resources that a machine says it has", async () => {
     const { look, calls } = queue({ machines: [{ ...slot, MachineResources: "Cpus Memory Disk Swap license", license: 1, TotalSlotlicense: 2 }] });
     expect((await look()).machines[0]!.total.resources).to.deep.equal({ license: 2 });
