@@ -200,7 +200,7 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
     const byKind = new Map<string, Machine>();
     for (const m of machines) {
       if (m.draining) continue; // its START is false for as long as that lasts
-      const kind = `${m.workerType ?? ""}/${m.total.cpus}/${m.total.memoryMiB}/${JSON.stringify(m.total.resources ?? {})}`;
+      const kind = kindOf(m);
       if (!byKind.has(kind) || this.samples.get(kind)?.machine === m.name) byKind.set(kind, m);
     }
     // A sample that has left the pool is replaced by another of its kind.
@@ -217,4 +217,11 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
     const ads = new Map([...this.samples.values()].map((s) => [s.machine, s.ad]));
     return machines.map((m) => (ads.has(m.name) ? { ...m, ad: ads.get(m.name)! } : m));
   }
+}
+
+/** Workers of one kind offer the same, as far as a look shows. */
+function kindOf({ workerType, total }: Machine): string {
+  let kind = `${workerType ?? ""}/${total.cpus}/${total.memoryMiB}`;
+  for (const name in total.resources) kind += `/${name}=${total.resources[name]}`;
+  return kind;
 }
