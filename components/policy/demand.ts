@@ -288,13 +288,16 @@ class Demanding {
     this.oldestQueuedMs = Math.min(this.oldestQueuedMs ?? Number.POSITIVE_INFINITY, g.queuedAtMs);
   }
 
-  /** All nodes of a gang at once, or nothing. */
+  /** All nodes of a gang at once, or no worker at all; one that has to wait for others to end keeps what is there from being taken away. */
   private packGang({ group, answers }: Candidate): void {
     const nodes = group.gang ?? 1;
+    const may = (type: string): boolean => answers.get(type)?.answer === "yes";
+    const room = this.packing.atMost(group.request, may);
+    if (room < nodes) return this.because(group, "unmatchable", `needs room for ${nodes} nodes at once, all workers that there may be have it for ${room}`);
     for (let left = this.allowed(group); left > 0; left -= 1) {
-      const placed = this.packing.together(group.request, nodes, (type) => answers.get(type)?.answer === "yes");
-      if (placed === undefined) return this.because(group, "limited", `it needs ${nodes} machines at once, and no more workers may be added for them`, left);
-      this.count(group, 1, placed === 0 ? 1 : 0);
+      const more = this.packing.together(group.request, nodes, may);
+      if (more === undefined) return this.count(group, left, 0);
+      this.count(group, 1, more === 0 ? 1 : 0);
     }
   }
 
