@@ -19,7 +19,7 @@ export const ALIKE_BY = [
   "DeferralTime", "DeferralPrepTime", "DeferralWindow", "ScheddInterval",
 ] as const;
 export const RUNNING_ATTRIBUTES = [
-  "ClusterId", "ProcId", "JobStatus", "Owner", "RemoteHost", "AllRemoteHosts", "JobCurrentStartDate", "ConcurrencyLimits", "LastRemoteHost", "EnteredCurrentStatus",
+  "ClusterId", "ProcId", "JobStatus", "JobUniverse", "Owner", "RemoteHost", "AllRemoteHosts", "JobCurrentStartDate", "ConcurrencyLimits", "LastRemoteHost", "EnteredCurrentStatus",
 ] as const;
 /** Jobs that have a host, and waiting ones that had one and came back. */
 export const RUNNING = "RemoteHost =!= undefined || (JobStatus == 1 && LastRemoteHost =!= undefined)";
@@ -198,6 +198,7 @@ export function parseOccupied(ads: readonly Ad[]): Occupied {
     const status = number(ad, "JobStatus"), id = idOf(ad);
     const hosts = hostsOf(ad);
     if (status === undefined) throw new Error("a job ad without JobStatus");
+    if (NEEDS_NO_WORKER.has(number(ad, "JobUniverse") ?? 5)) continue; // its host is the master
     if (status === WAITING || status === HELD || hosts.length === 0) {
       const machine = text(ad, "LastRemoteHost")?.replace(/^.*@/, "");
       if (status === WAITING && machine !== undefined) returned.push({ id, machine, atMs: ms(number(ad, "EnteredCurrentStatus")) ?? 0 });
