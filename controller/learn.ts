@@ -1,6 +1,6 @@
 import { afterFailure, afterSuccess, type FailureClass } from "../components/policy/breaker";
 import type { FreeRoom, WaitingGroup } from "../components/policy/demand";
-import { learnRefusals } from "../components/policy/refusals";
+import { learnRefusals, waitsForRoom } from "../components/policy/refusals";
 import { breakerKey, type Memory, type Merged } from "./memory";
 import type { QueueView } from "./ports";
 
@@ -15,7 +15,7 @@ const RETURNED_JOBS = 3;
 /** Learns from a look what workers offer, which jobs no idle worker gets, how long a boot takes, and which workers work at all. */
 export function learn(memory: Memory, queue: QueueView, workers: readonly Merged[], nowMs: number, wallMs: number): void {
   learnOffers(memory, workers);
-  const refused = learnRefusals(memory.refused, queue.groups, freeRooms(workers, nowMs), servedSince(memory, queue), nowMs, wallMs);
+  const refused = learnRefusals(memory.refused, queue.groups.filter((g) => waitsForRoom(g, queue.limitsLeft, wallMs)), freeRooms(workers, nowMs), servedSince(memory, queue), nowMs, wallMs);
   memory.refused.clear();
   for (const [key, r] of refused) memory.refused.set(key, r);
   learnBoots(memory, workers, nowMs);

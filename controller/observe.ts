@@ -4,6 +4,7 @@ import { gateOf } from "../components/policy/breaker";
 import { declaredAd, DEFAULT_TYPE, typesOf, type ControllerConfig } from "../components/config/controller-config";
 import { NO_DEMAND, packDemand, type Demand, type Offer } from "../components/policy/demand";
 import { isComing, isWorking, type DecisionInput, type Override } from "../components/policy/decision";
+import { effectiveLimits } from "../components/policy/scaling";
 import { freeRooms, leadMs, learn, lessStarting } from "./learn";
 import type { Look, Memory, Merged } from "./memory";
 import { merge } from "./merge";
@@ -68,11 +69,12 @@ export function picture(memory: Memory, p: PictureInput): Picture {
   return { atMs: wallMs, look, workers, demand, alarms, input };
 }
 
-function demandOf(memory: Memory, queue: QueueView, workers: readonly Merged[], { config, nowMs, wallMs }: PictureInput): Demand {
+function demandOf(memory: Memory, queue: QueueView, workers: readonly Merged[], { config, override, nowMs, wallMs }: PictureInput): Demand {
   const coming: Record<string, number> = {};
   for (const w of workers) if (isComing(w) && w.retiring === undefined) coming[w.type] = (coming[w.type] ?? 0) + 1;
   return packDemand({
     groups: lessStarting(memory, queue, nowMs), free: freeRooms(workers, nowMs), coming, offers: offersOf(memory, config, workers), refused: memory.refused,
+    most: Math.max(0, effectiveLimits(config.workers, override).max - workers.length), unreadable: queue.unreadable,
     limitsLeft: queue.limitsLeft, spareSlots: config.scaling.spareSlots, nowMs, queueNowMs: wallMs, leadMs: leadMs(memory),
   });
 }
