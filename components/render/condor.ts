@@ -4,6 +4,7 @@ import { poolDomain } from "../policy/names";
 import { condorPort } from "../policy/ports";
 import { slotMemoryMiB } from "../policy/sizes";
 import { isolationConfig } from "./condor-isolation";
+import { masterKindsConfig, workerKindsConfig } from "./condor-kinds";
 import { lines } from "./guest-file";
 
 /** A script that prints the guest's CPU use; the startd runs it and publishes what it says. */
@@ -75,6 +76,7 @@ export function masterCondorConfig(config: GridConfig): string {
     "NEGOTIATOR_UPDATE_INTERVAL = 20",
     "# A job goes on for this long without its master (a reboot), and starts anew this long after its worker vanished.",
     "JOB_DEFAULT_LEASE_DURATION = 300",
+    ...masterKindsConfig(),
     ...own(config),
   );
 }
@@ -98,9 +100,9 @@ export function workerCondorConfig(config: GridConfig): string {
     "# Submitters have no account here.",
     "STARTER_ALLOW_RUNAS_OWNER = False",
     ...isolationConfig(),
+    ...workerKindsConfig(config),
     "# Ready in 1 s instead of 6.",
     "RunBenchmarks = False",
-    "ENABLE_URL_TRANSFERS = False",
     "VM_GAHP_SERVER =",
     "UPDATE_INTERVAL = 10",
     `STARTD_ATTRS = $(STARTD_ATTRS) ${serverUuidAttribute}`,
