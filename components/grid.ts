@@ -4,6 +4,8 @@ import { AlarmPolicy } from "./alarm-policy";
 import type { Bundle } from "./bundle";
 import type { Cloud } from "./clouds/cloud";
 import type { GridConfig } from "./config/schema";
+import { ConfigError } from "./errors";
+import { messageAlone } from "./message-alone";
 import { FloatingIp } from "./floating-ip";
 import { MasterServer } from "./master-server";
 import { MasterSetup } from "./master-setup";
@@ -31,6 +33,8 @@ export class Grid extends pulumi.ComponentResource {
   readonly gridName: pulumi.Output<string>;
   /** Marks all objects of this grid in the cloud. */
   readonly gridUid: pulumi.Output<string>;
+  /** Changes when the master is another machine or has another disk, and so another ssh host key. */
+  readonly masterId: pulumi.Output<string>;
   readonly masterAddress: pulumi.Output<string>;
   readonly masterPrivateIp: pulumi.Output<string>;
   readonly sshPort: pulumi.Output<number>;
@@ -43,9 +47,12 @@ export class Grid extends pulumi.ComponentResource {
     const { cloud, config, bundle } = args;
     super("elastigrid:index:Grid", name, { name: config.name, cloud: cloud.name }, opts);
     const child = { parent: this };
+    const names = { master: `${name}-master`, network: `${name}-network` };
 
-    const uid = new random.RandomId(`${name}-uid`, { byteLength: 8 }, child);
-    const gridUid = uid.hex;
+    // Deleted first, so that the engine asks all that carries it before it makes another (`--replace`): the grid would be another one.
+    const uid = new random.RandomId(`${name}-uid`, { byteLength: 8 }, { ...child, deleteBeforeReplace: true });
+    // Whatever the cloud shall hold carries this: nothing is declared before a living grid has been asked what it bears.
+    const gridUid = uid.hex.apply((hex) => checkChanges(cloud, config, hex, names));
     const poolKey = new random.RandomBytes(`${name}-pool-key`, { length: 32 }, { ...child, additionalSecretOutputs: ["hex", "base64"] });
     const keySeed = new random.RandomBytes(`${name}-ssh-seed`, { length: 32 }, { ...child, additionalSecretOutputs: ["hex", "base64"] });
     const keys = pulumi.secret(keySeed.hex).apply((seed) => sshKeyPairFromSeed(seed, `elastigrid-${config.name}`));
@@ -54,10 +61,10 @@ export class Grid extends pulumi.ComponentResource {
     const password = (role: string): pulumi.Output<string> =>
       pulumi.secret(new random.RandomPassword(`${name}-${role}-console`, { length: 24, special: false, minLower: 1, minUpper: 1, minNumeric: 1 }, { ...child, additionalSecretOutputs: ["result", "bcryptHash"] }).result);
 
-    const network = new PrivateNetwork(`${name}-network`, { cloud, config, gridUid }, child);
+    const network = new PrivateNetwork(names.network, { cloud, config, gridUid }, child);
     const address = new FloatingIp(`${name}-address`, { cloud, config, gridUid }, child);
     const master = new MasterServer(
-      `${name}-master`,
+      names.master,
       { cloud, config, gridUid, network: network.handle, address: address.handle, publicKey, consolePassword: password("master") },
       child,
     );
@@ -70,10 +77,11 @@ export class Grid extends pulumi.ComponentResource {
     if (config.bootstrap !== "none")
       new MasterSetup(
         `${name}-setup`,
-        { cloud, config, alarms: alarms.rules, gridUid, address: master.address, privateKey, poolKey: pulumi.secret(poolKey.hex), controllerTarget: workers.controllerTarget, ...(bundle === undefined ? {} : { bundle }) },
+        { cloud, config, alarms: alarms.rules, gridUid, address: master.address, generation: master.generation, privateKey, poolKey: pulumi.secret(poolKey.hex), controllerTarget: workers.controllerTarget, ...(bundle === undefined ? {} : { bundle }) },
         child,
       );
 
+    this.masterId = master.generation;
     this.gridName = pulumi.output(config.name);
     this.gridUid = gridUid;
     this.masterAddress = master.address;
@@ -83,8 +91,16 @@ export class Grid extends pulumi.ComponentResource {
     this.sshPrivateKey = pulumi.secret(privateKey);
     this.poolDomain = pulumi.output(poolDomain(config.name));
     this.registerOutputs({
-      gridName: this.gridName, gridUid: this.gridUid, masterAddress: this.masterAddress, masterPrivateIp: this.masterPrivateIp,
+      gridName: this.gridName, gridUid: this.gridUid, masterId: this.masterId, masterAddress: this.masterAddress, masterPrivateIp: this.masterPrivateIp,
       sshPort: this.sshPort, sshUser: this.sshUser, sshPrivateKey: this.sshPrivateKey, poolDomain: this.poolDomain,
     });
   }
+}
+
+/** The uid again, where the living grid of this uid can take the configuration; else nothing of it is touched. */
+async function checkChanges(cloud: Cloud, config: GridConfig, gridUid: string, names: { master: string; network: string }): Promise<string> {
+  const { problems, notes } = await cloud.changes({ config, gridUid, names });
+  if (problems.length > 0) throw messageAlone(new ConfigError(problems).message);
+  for (const note of notes) void pulumi.log.warn(note);
+  return gridUid;
 }

@@ -22,14 +22,19 @@ export class MasterServer extends pulumi.ComponentResource {
   readonly serverId: pulumi.Output<string>;
   /** Where its ssh answers; known once it does. */
   readonly address: pulumi.Output<string>;
+  /** Changes when it is another machine or has another disk. */
+  readonly generation: pulumi.Output<string>;
   /** By this address workers find it. */
   readonly privateIp: string;
   constructor(name: string, args: MasterServerArgs, opts?: pulumi.ComponentResourceOptions) {
     const { cloud, config, gridUid, network, address, publicKey, consolePassword } = args;
-    super("elastigrid:index:MasterServer", name, { ...config.master }, opts);
+    // A permission describes no server: to give or to take it changes nothing.
+    const { replace: _permission, ...size } = config.master;
+    super("elastigrid:index:MasterServer", name, size, opts);
     const server = cloud.master(name, { config, gridUid, network, address, userData: masterUserData(config, cloud), publicKey, consolePassword: pulumi.secret(consolePassword) }, { parent: this });
     this.serverId = server.id;
     this.address = server.address;
+    this.generation = server.generation;
     this.privateIp = planNetwork(config.network.cidr).masterAddress;
     this.registerOutputs({ serverId: this.serverId, address: this.address, privateIp: this.privateIp });
   }

@@ -4,10 +4,10 @@ import { findBundle, type Bundle } from "./bundle";
 import type { Cloud } from "./clouds/cloud";
 import type { AlarmSettings, ControllerConfig, MasterSetup as MasterSetupDocument } from "./config/controller-config";
 import type { GridConfig } from "./config/schema";
+import { workerLimits } from "./config/worker-types";
 import { planNetwork } from "./policy/addresses";
 import { poolDomain } from "./policy/names";
 import { enrolmentPort } from "./policy/ports";
-import { slotMemoryMiB } from "./policy/sizes";
 import { leasesFile } from "./render/dnsmasq";
 import type { GuestNetwork } from "./render/guest-file";
 import { masterFiles } from "./render/master";
@@ -20,6 +20,8 @@ export interface MasterSetupArgs {
   gridUid: pulumi.Input<string>;
   /** Where the master's ssh answers. */
   address: pulumi.Input<string>;
+  /** Of the master: another one gets everything again. */
+  generation: pulumi.Input<string>;
   /** Of root. Secret. */
   privateKey: pulumi.Input<string>;
   /** HTCondor's POOL signing key. Secret. */
@@ -34,7 +36,7 @@ const bundlePath = "/opt/elastigrid/elastigrid.cjs";
 /**
  * Everything the master gets by ssh after its first boot, in this order: its files as they are declared now, the
  * program, the controller's configuration with the secrets, and then the wait for the first workers. Each step runs
- * again only when what it brings has changed; none runs at destroy.
+ * again only when what it brings has changed, or when the master is another one; none runs at destroy.
  */
 export class MasterSetup extends pulumi.ComponentResource {
   constructor(name: string, args: MasterSetupArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -56,20 +58,22 @@ export class MasterSetup extends pulumi.ComponentResource {
       customTimeouts: { create: `${limitSeconds}s`, update: `${limitSeconds}s` },
     });
 
+    // As a comment, which updates the step; a trigger would show each as replaced. A copy has no command to carry it.
+    const anew = (command: string, also = ""): pulumi.Output<string> => pulumi.interpolate`${command} # ${also}master ${args.generation}`;
     const firstBoot = config.timeouts.masterReadySeconds;
-    const files = new remote.Command(`${name}-files`, { connection, create: "sh -s", stdin: pushFilesScript(masterFiles(config, args.cloud), firstBoot) }, child([], firstBoot + 60));
-    const program = new remote.CopyToRemote(`${name}-program`, { connection, source: new pulumi.asset.FileAsset(bundle.path), remotePath: bundlePath }, child([files]));
+    const files = new remote.Command(`${name}-files`, { connection, create: anew("sh -s"), stdin: pushFilesScript(masterFiles(config, args.cloud), firstBoot) }, child([], firstBoot + 60));
+    const program = new remote.CopyToRemote(`${name}-program`, { connection, source: new pulumi.asset.FileAsset(bundle.path), remotePath: bundlePath, triggers: [args.generation] }, child([files]));
     const document = pulumi
       .all([args.gridUid, args.controllerTarget, args.cloud.controllerCredentials(), args.poolKey])
       .apply(([gridUid, target, credentials, poolKey]) => JSON.stringify(setupDocument(config, args.cloud, args.alarms, { gridUid, target, credentials, poolKey })));
     const apply = new remote.Command(
       `${name}-apply`,
-      // The comment makes a new program a change of this step too: the controller must be restarted with it.
-      { connection, create: `elastigrid master-apply # program ${bundle.digest}`, stdin: pulumi.secret(document) },
+      // A new program is a change of this step too: the controller must be restarted with it.
+      { connection, create: anew("elastigrid master-apply", `program ${bundle.digest}, `), stdin: pulumi.secret(document) },
       child([program]),
     );
     const seconds = config.timeouts.workersReadySeconds;
-    new remote.Command(`${name}-workers`, { connection, create: `elastigrid wait --workers ${config.workers.min} --timeout ${seconds}` }, child([apply], seconds + 60));
+    new remote.Command(`${name}-workers`, { connection, create: anew(`elastigrid wait --workers ${config.workers.min} --timeout ${seconds}`) }, child([apply], seconds + 60));
     this.registerOutputs({});
   }
 }
@@ -83,15 +87,13 @@ interface Resolved {
 
 /** The document on standard input of `elastigrid master-apply`. */
 export function setupDocument(config: GridConfig, network: GuestNetwork, alarms: AlarmSettings, r: Resolved): MasterSetupDocument {
-  const { min, max, vcpus, memoryMiB, diskMiB } = config.workers;
   const controller: ControllerConfig = {
     gridName: config.name,
     gridUid: r.gridUid,
     poolDomain: poolDomain(config.name),
     cloud: r.target as unknown as ControllerConfig["cloud"],
     enrolment: { address: planNetwork(config.network.cidr).masterAddress, port: enrolmentPort, ...(network.servesDhcp ? {} : { leasesFile }) },
-    // Jobs are matched against what HTCondor may hand out, not against the whole server.
-    workers: { min, max, vcpus, memoryMiB: slotMemoryMiB(memoryMiB), diskMiB },
+    workers: workerLimits(config),
     scaling: config.scaling,
     alarms,
   };

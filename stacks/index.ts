@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Grid, isConfigError } from "../components";
+import { messageAlone } from "../components/message-alone";
 import { readSettings } from "./config";
 
 /** Configuration in, grid out. */
@@ -11,6 +12,7 @@ async function main(): Promise<pulumi.Inputs> {
   return {
     gridName: grid.gridName,
     gridUid: grid.gridUid,
+    masterId: grid.masterId,
     masterAddress: grid.masterAddress,
     masterPrivateIp: grid.masterPrivateIp,
     sshPort: grid.sshPort,
@@ -18,13 +20,6 @@ async function main(): Promise<pulumi.Inputs> {
     sshPrivateKey: grid.sshPrivateKey,
     poolDomain: grid.poolDomain,
   };
-}
-
-/** Shown without a stack trace. The engine's host reads `stack` all the same, which would map it to sources for half a minute. */
-function messageAlone(message: string): pulumi.RunError {
-  const error = new pulumi.RunError(message);
-  error.stack = message;
-  return error;
 }
 
 export = main;

@@ -1,6 +1,7 @@
 import type { CustomResourceOptions, Input, Output, Resource } from "@pulumi/pulumi";
 import type { GridConfig } from "../config/schema";
 import type { Problem } from "../errors";
+import type { JudgedChanges } from "../policy/master-changes";
 
 /** Everything an adapter makes is named after its component and is its child. */
 export type ChildOptions = CustomResourceOptions;
@@ -34,6 +35,8 @@ export interface ServerHandle {
   readonly id: Output<string>;
   /** Where `up` reaches it by ssh; known once it answers (or at once where waiting is switched off). */
   readonly address: Output<string>;
+  /** Changes when its disk is another one: then nothing of what the set-up brought is there any more. */
+  readonly generation: Output<string>;
   readonly resource: Resource;
 }
 
@@ -41,7 +44,10 @@ export interface WorkerGroupSpec {
   readonly config: GridConfig;
   readonly gridUid: Input<string>;
   readonly network: NetworkHandle;
+  /** Of workers of the first type. */
   readonly userData: Input<string>;
+  /** Of those of a further one by its name. */
+  readonly typeUserData: (type: string) => Input<string>;
   readonly publicKey: Input<string>;
   readonly consolePassword: Input<string>;
 }
@@ -66,6 +72,11 @@ export interface Cloud {
   readonly filtersPorts: boolean;
   /** Looks before anything is made: all that can be known to fail, at once. Reads only. */
   preflight(config: GridConfig): Promise<readonly Problem[]>;
+  /**
+   * What of the configuration this grid, if it lives, cannot take, or only with loss: by its marks, in the cloud. Reads only; asked before
+   * any object of the grid is declared, in previews too. `names`: those that `master` and `privateNetwork` will be called with.
+   */
+  changes(grid: { config: GridConfig; gridUid: string; names: { master: string; network: string } }): Promise<JudgedChanges>;
   /** What the controller authenticates with: secret, handed over by ssh, never by user data. */
   controllerCredentials(): Output<Record<string, string>>;
   privateNetwork(name: string, spec: { config: GridConfig; gridUid: Input<string> }, opts: ChildOptions): NetworkHandle;

@@ -1,11 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Drive, MasterReady, Server, StaticIp, Vlan, WorkerPool, type MarksArgs } from "../cloudsigma";
+import { Drive, MasterReady, Server, StaticIp, Vlan, WorkerPool, type MarksArgs, type WorkerPoolTypeArgs } from "../cloudsigma";
 import { makeClient, type Client } from "../cloudsigma/client";
 import type { CloudsigmaTarget } from "../config/controller-config";
 import type { GridConfig } from "../config/grid-config";
+import { judgeChanges } from "../policy/master-changes";
+import { ofType } from "../config/worker-types";
 import { gridNames } from "../policy/names";
 import { bytes, cpuMHz } from "../policy/sizes";
 import type { Cloud } from "./cloud";
+import { imageOf, livingCloudsigma, seeCloudsigma } from "./cloudsigma-living";
 import { preflightCloudsigma, type PreflightScope } from "./cloudsigma-preflight";
 import type { CloudsigmaSettings } from "./cloudsigma-settings";
 
@@ -23,6 +26,11 @@ export function cloudsigmaCloud(settings: CloudsigmaSettings, makeApi: (s: Cloud
     filtersPorts: false,
 
     preflight: (config) => preflightCloudsigma(api, config, thisStack()),
+
+    async changes({ config, gridUid, names }) {
+      const living = await livingCloudsigma(await seeCloudsigma(api()), config, (part, uid, logicalName) => uid === gridUid && logicalName === `${names.master}-${part}`);
+      return living === undefined ? { problems: [], notes: [] } : judgeChanges(living, config);
+    },
 
     controllerCredentials() {
       const { username = "", password = "", token } = settings;
@@ -45,7 +53,12 @@ export function cloudsigmaCloud(settings: CloudsigmaSettings, makeApi: (s: Cloud
       const { config } = spec;
       const names = gridNames(config.name);
       const marked = marks(config, spec.gridUid);
-      const disk = new Drive(`${name}-disk`, { name: names.masterDisk, marks: marked, cloneOf: imageOf(config), sizeBytes: bytes(config.master.diskMiB) }, opts);
+      const { replace } = config.master;
+      const disk = new Drive(
+        `${name}-disk`,
+        { name: names.masterDisk, marks: marked, cloneOf: imageOf(config), sizeBytes: bytes(config.master.diskMiB), keepData: true, ...(replace === undefined ? {} : { replace }) },
+        opts,
+      );
       const server = new Server(
         `${name}-server`,
         {
@@ -65,17 +78,19 @@ export function cloudsigmaCloud(settings: CloudsigmaSettings, makeApi: (s: Cloud
         },
         opts,
       );
-      if (config.bootstrap === "none") return { id: server.id, address: spec.address.address, resource: server };
+      const generation = pulumi.interpolate`${server.id}/${disk.id}`;
+      if (config.bootstrap === "none") return { id: server.id, address: spec.address.address, generation, resource: server };
       const ready = new MasterReady(
         `${name}-ready`,
-        { address: spec.address.address, port: config.ssh.port, timeoutSeconds: config.timeouts.masterReadySeconds, serverUuid: server.id },
+        { address: spec.address.address, port: config.ssh.port, timeoutSeconds: config.timeouts.masterReadySeconds, serverUuid: server.id, triggers: [disk.id] },
         { ...opts, customTimeouts: limits(config.timeouts.masterReadySeconds + 60) },
       );
-      return { id: server.id, address: ready.address, resource: ready };
+      return { id: server.id, address: ready.address, generation, resource: ready };
     },
 
     workerGroup(name, spec, opts) {
       const { config } = spec;
+      const types = (config.workers.types ?? []).map((t) => t.name);
       const pool = new WorkerPool(
         `${name}-pool`,
         {
@@ -90,11 +105,12 @@ export function cloudsigmaCloud(settings: CloudsigmaSettings, makeApi: (s: Cloud
           userData: spec.userData,
           sshPublicKey: spec.publicKey,
           vncPassword: spec.consolePassword,
+          ...(types.length === 0 ? {} : { types: Object.fromEntries(types.map((t) => [t, typeArgs(ofType(config, t), spec.typeUserData(t))])) }),
         },
         opts,
       );
-      const controllerTarget = pulumi.all([pool.templateUuid, guestEndpoint(api, settings)]).apply(([templateUuid, endpoint]): Record<string, unknown> => {
-        const target: CloudsigmaTarget = { kind: "cloudsigma", endpoint, templateUuid };
+      const controllerTarget = pulumi.all([pool.templateUuid, pool.templates, guestEndpoint(api, settings)]).apply(([templateUuid, templates, endpoint]): Record<string, unknown> => {
+        const target: CloudsigmaTarget = { kind: "cloudsigma", endpoint, templateUuid, ...(types.length === 0 || templates === undefined ? {} : { templates }) };
         return { ...target };
       });
       return { controllerTarget, resource: pool };
@@ -102,7 +118,15 @@ export function cloudsigmaCloud(settings: CloudsigmaSettings, makeApi: (s: Cloud
   };
 }
 
-const imageOf = (config: GridConfig): string => config.image.uuid ?? config.image.name ?? "";
+const typeArgs = (config: GridConfig, userData: pulumi.Input<string>): WorkerPoolTypeArgs => ({
+  image: imageOf(config),
+  diskBytes: bytes(config.workers.diskMiB),
+  cpuMHz: cpuMHz(config.workers.vcpus),
+  smp: config.workers.vcpus,
+  memoryBytes: bytes(config.workers.memoryMiB),
+  userData,
+});
+
 
 const marks = (config: GridConfig, gridUid: pulumi.Input<string>): MarksArgs => ({ gridUid, gridName: config.name });
 

@@ -15,7 +15,7 @@ import { resourceHooks, type Hooks } from "./openstack-hooks";
 import { volumeGiB } from "./openstack-look/boot-image";
 import { GRID_KEY, IDENTITY_KEY, marker, masterReplacing } from "./openstack-marks";
 import { declareNetwork, type OpenstackNetwork } from "./openstack-network";
-import { preflightOpenstack } from "./openstack-preflight";
+import { openstackChanges, preflightOpenstack } from "./openstack-preflight";
 
 export interface OpenstackCloudParts {
   readonly makeApi?: (s: OpenstackSettings) => Openstack;
@@ -81,6 +81,11 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
       return looked.problems;
     },
 
+    changes({ config, gridUid, names }) {
+      const logical = [`${names.master}-server`, `${names.network}-subnet`, `${names.network}-master`];
+      return openstackChanges(api(), config, facts(), (mark) => mark.gridUid === gridUid && logical.includes(mark.logicalName));
+    },
+
     controllerCredentials() {
       if (credential === undefined) throw new Error("the credential is declared with the worker group: declare that first");
       const { resource, warnAt } = credential;
@@ -144,13 +149,14 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
       );
       const associated = new networking.FloatingIpAssociate(`${name}-association`, { floatingIp: spec.address.address, portId: port.id }, { ...attached, deleteBeforeReplace: true });
       const reached = pulumi.all([spec.address.address, associated.id]).apply(([address]) => address);
-      if (config.bootstrap === "none") return { id: server.id, address: reached, resource: server };
+      if (config.bootstrap === "none") return { id: server.id, address: reached, generation: server.id, resource: server };
+      const { replace } = config.master;
       const ready = new MasterReady(
         `${name}-ready`,
-        { address: reached, port: config.ssh.port, timeoutSeconds: config.timeouts.masterReadySeconds, serverId: server.id },
+        { address: reached, port: config.ssh.port, timeoutSeconds: config.timeouts.masterReadySeconds, serverId: server.id, ...(replace === undefined ? {} : { replace }) },
         { ...opts, customTimeouts: { create: `${config.timeouts.masterReadySeconds + 60}s`, update: `${config.timeouts.masterReadySeconds + 60}s` } },
       );
-      return { id: server.id, address: ready.address, resource: ready };
+      return { id: server.id, address: ready.address, generation: server.id, resource: ready };
     },
 
     workerGroup(name, spec, opts) {
@@ -158,7 +164,7 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
       const term = credentialTerm((parts.nowMs ?? Date.now)(), config.openstack.credential);
       credential = { resource: declareCredential(name, { config, gridUid, facts: facts(), roles, term }, options(opts)), warnAt: term.warnAt };
       const keyName = keyOf(name, gridUid, spec.publicKey, opts).name;
-      return declareGroup(name, { config, gridUid, network: spec.network as OpenstackNetwork, keyName, userData: spec.userData, facts: facts(), image: imageOf(name, config, gridUid, opts).name, api }, options(opts));
+      return declareGroup(name, { config, gridUid, network: spec.network as OpenstackNetwork, keyName, userData: spec.userData, typeUserData: spec.typeUserData, facts: facts(), image: imageOf(name, config, gridUid, opts).name, api }, options(opts));
     },
   };
 }

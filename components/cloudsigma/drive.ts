@@ -22,6 +22,10 @@ export interface DriveArgs extends MarkedArgs {
   meta?: pulumi.Input<Record<string, pulumi.Input<string>>>;
   /** Uuids of tags; live; the whole list. @default not managed */
   tags?: pulumi.Input<pulumi.Input<string>[]>;
+  /** Its data must outlive every update: what would replace it is refused, in the preview too. Deleting it is not. @default false */
+  keepData?: pulumi.Input<boolean>;
+  /** Uuid of the drive that may be replaced although `keepData` is set; permits nothing once that drive is gone. */
+  replace?: pulumi.Input<string>;
   /** How long a clone may take. @default 1800 */
   cloneLimitSeconds?: pulumi.Input<number>;
 }

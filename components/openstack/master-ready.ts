@@ -8,6 +8,8 @@ export interface MasterReadyArgs {
   timeoutSeconds: pulumi.Input<number>;
   /** Watched meanwhile: one that fails ends the wait, and its console goes into the error. */
   serverId: pulumi.Input<string>;
+  /** Id of the server that may be replaced, with all that is on its disk: what would replace another one that exists is refused. */
+  replace?: pulumi.Input<string>;
 }
 
 const provider = byName("openstack/master-ready");

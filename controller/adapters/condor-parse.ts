@@ -1,13 +1,12 @@
-import type { JobCounts, QueueJob } from "../../components/policy/demand";
-import type { FenceResult, Machine } from "../ports";
-import type { CommandResult } from "../run-command";
+import type { JobCounts, QueueJob, RunningJob, WaitingGroup } from "../../components/policy/demand";
+import type { Machine } from "../ports";
 
 /** Pure readers of what HTCondor's tools print. An attribute that is missing or odd is never guessed to mean "idle". */
 export type Ad = Readonly<Record<string, unknown>>;
 
 export const MACHINE_ATTRIBUTES = [
   "Name", "Machine", "ElastigridServerUuid", "State", "Activity", "NumDynamicSlots", "PartitionableSlot", "Cpus", "Memory", "Disk", "TotalSlotCpus", "TotalSlotMemory",
-  "TotalSlotDisk", "Draining", "DrainReason", "ElastigridCpuPercent", "LastHeardFrom",
+  "TotalSlotDisk", "Draining", "DrainReason", "ElastigridCpuPercent", "LastHeardFrom", "MyAddress",
 ] as const;
 
 export const JOB_ATTRIBUTES = [
@@ -52,7 +51,7 @@ function parseSlot(name: string, ad: Ad): Machine {
     draining: ad["Draining"] === true || state === "Drained", drainReason: text(ad, "DrainReason"),
     drained: state === "Drained" && activity === "Idle" && claims === 0,
     free: size("Cpus", "Memory", "Disk"), total: size("TotalSlotCpus", "TotalSlotMemory", "TotalSlotDisk"),
-    cpuPercent: number(ad, "ElastigridCpuPercent"), heardAtMs: ms(number(ad, "LastHeardFrom")) ?? 0,
+    cpuPercent: number(ad, "ElastigridCpuPercent"), heardAtMs: ms(number(ad, "LastHeardFrom")) ?? 0, address: text(ad, "MyAddress"),
   };
 }
 
@@ -68,13 +67,30 @@ const WAITING = 1, RUNNING = 2, HELD = 5, TRANSFERRING = 6, SUSPENDED = 7;
 /** Scheduler and local universe jobs run on the master itself. */
 const NEEDS_NO_WORKER = new Set([7, 12]);
 
-export function parseJobs(ads: readonly Ad[]): { readonly jobs: readonly QueueJob[]; readonly counts: JobCounts } {
-  const jobs = ads.map(parseJob);
+export type ParsedJob = QueueJob & { readonly requirements: string };
+export const parseJobs = (ads: readonly Ad[]): readonly ParsedJob[] => ads.map(parseJob);
+
+export function countsOf(jobs: readonly ParsedJob[]): JobCounts {
   const of = (state: QueueJob["state"]): number => jobs.filter((j) => j.state === state).length;
-  return { jobs, counts: { waiting: of("waiting"), running: of("running"), held: of("held") } };
+  return { waiting: of("waiting"), running: of("running"), held: of("held") };
 }
 
-function parseJob(ad: Ad): QueueJob {
+export const runningOf = (jobs: readonly ParsedJob[]): readonly RunningJob[] =>
+  jobs.flatMap((j) => (j.state === "running" && j.machine !== undefined ? [{ id: j.id, owner: j.owner, machine: j.machine, state: "running" as const, startedAtMs: j.startedAtMs }] : []));
+
+export function groupsOf(jobs: readonly ParsedJob[]): readonly WaitingGroup[] {
+  const groups = new Map<string, WaitingGroup>();
+  for (const j of jobs) {
+    if (j.state !== "waiting") continue;
+    const key = `${j.cpus}/${j.memoryMiB}/${j.diskMiB}/${j.requirements}`, g = groups.get(key);
+    groups.set(key, g === undefined
+      ? { key, count: 1, exampleId: j.id, owner: j.owner, queuedAtMs: j.queuedAtMs, request: { cpus: j.cpus, memoryMiB: j.memoryMiB, diskMiB: j.diskMiB }, ad: {} }
+      : { ...g, count: g.count + 1, queuedAtMs: Math.min(g.queuedAtMs, j.queuedAtMs) });
+  }
+  return [...groups.values()];
+}
+
+function parseJob(ad: Ad): ParsedJob {
   const cluster = number(ad, "ClusterId"), proc = number(ad, "ProcId"), status = number(ad, "JobStatus");
   if (cluster === undefined || proc === undefined || status === undefined) throw new Error("a job ad without ClusterId, ProcId or JobStatus");
   const remote = text(ad, "RemoteHost");
@@ -93,18 +109,3 @@ function parseJob(ad: Ad): QueueJob {
 
 /** Left out by the user, RequestMemory is an expression over what the job has used; its value is written out here. */
 const requestedMemory = (ad: Ad): number => number(ad, "RequestMemory") ?? number(ad, "MemoryUsage") ?? Math.ceil((number(ad, "ImageSize") ?? 0) / 1024);
-
-/** Reads condor_drain's answer. The numbers are HTCondor's: 10001 already draining, 10003 the check was false. */
-export function parseDrain(r: CommandResult, failure: string | undefined): FenceResult | "not-found" {
-  if (failure === undefined) return { answer: "accepted", detail: "" };
-  if (r.timedOut) return { answer: "unknown", detail: failure };
-  const said = `${r.stdout}\n${r.stderr}`;
-  if (/error code 10001\b/.test(said)) return { answer: "alreadyDraining", detail: failure };
-  if (/error code 10003\b/.test(said)) return { answer: "refusedBusy", detail: failure };
-  if (/Can't find address for startd/.test(said)) return "not-found";
-  return { answer: "unknown", detail: failure };
-}
-
-/** The ad by which the collector is told to forget machines. */
-export const invalidation = (type: "Machine" | "DaemonMaster" | "StartD", machine: string): string =>
-  `MyType = "Query"\nTargetType = "${type}"\nRequirements = Machine == ${JSON.stringify(machine)}\n`;

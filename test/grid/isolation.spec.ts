@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parseGridConfig } from "../../components/config/schema";
 import { slotAccounts } from "../../components/render/condor-isolation";
 import { packageRoot } from "../../tools/paths";
-import { CondorPool } from "../support/condor-pool";
+import { CondorPool } from "../support/users-pool";
 import { noHosts } from "../support/lane";
 
 const config = parseGridConfig({ name: "apart", ssh: { port: 2273 }, workers: { vcpus: 4, memory: "1 GiB" } });

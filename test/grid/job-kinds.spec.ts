@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { parseGridConfig } from "../../components/config/schema";
-import { CondorPool } from "../support/condor-pool";
+import { CondorPool } from "../support/users-pool";
 import { noHosts } from "../support/lane";
 
 const config = parseGridConfig({

@@ -21,14 +21,17 @@ export interface DriveWish {
   readonly meta?: Meta;
   readonly tags?: readonly string[];
   readonly cloneLimitSeconds: number;
+  readonly keepData?: boolean;
+  readonly replace?: string;
 }
 
 /** The service rounds sizes up to multiples of this; smaller differences are none. */
 export const SIZE_STEP = 16_384;
 export const sameSize = (a: number, b: number): boolean => Math.abs(a - b) < SIZE_STEP;
 
-export const driveIdentity = (i: Pick<DriveWish, "marks" | "logicalName" | "cloneOf" | "storageType">): string =>
-  identityOf(i.marks.gridUid, i.logicalName, { cloneOf: i.cloneOf, storageType: i.storageType });
+/** What makes another drive of it. */
+export const driveReplacing = (i: Pick<DriveWish, "cloneOf" | "storageType">): object => ({ cloneOf: i.cloneOf, storageType: i.storageType });
+export const driveIdentity = (i: Pick<DriveWish, "marks" | "logicalName" | "cloneOf" | "storageType">): string => identityOf(i.marks.gridUid, i.logicalName, driveReplacing(i));
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -120,10 +123,24 @@ export async function makeDrive(ctx: Context, i: DriveWish, generation: string, 
     if (made === undefined) throw new CloudError("invalid", `clone of image "${image.name}": the answer holds no drive`, { ambiguous: true });
     return made;
   };
-  const { object, found } = await findOrMake(ctx, "drives", sought, make);
+  const { object, found } = await findOrMake(ctx, "drives", sought, async (findExisting) => {
+    await refuseLoss(ctx, i);
+    return make(findExisting);
+  });
   if (!found || i.cloneOf === undefined || (object.mounted_on ?? []).length > 0 || !(await copyFailed(ctx, object))) return object;
   await removeDrive(ctx.client, object.uuid, { intervalMs: ctx.pollMs });
   return (await findOrMake(ctx, "drives", sought, make)).object;
+}
+
+/** What a person needs to know of a replacement that is refused. */
+export const lossText = (what: string, id: string): string =>
+  `${what}, whose data would be lost with it; nothing was done: go back to what was declared, or, to lose the data once, set \`replace\` to ${id} (of a grid's master: grid.master.replace)`;
+
+/** The engine asks nobody before a replacement that it is ordered to make (`--replace`, a taint): so the drive itself does. */
+async function refuseLoss(ctx: Context, i: DriveWish): Promise<void> {
+  if (i.keepData !== true) return;
+  const former = (await listOwn(ctx.client, "drives")).find((d) => d.meta[MARK.id]?.startsWith(`${i.marks.gridUid}/${i.logicalName}#`) === true && isOriginal(d) && d.uuid !== i.replace);
+  if (former !== undefined) throw new CloudError("invalid", lossText(`${i.logicalName} would become another drive than ${former.name} (${former.uuid})`, former.uuid));
 }
 
 interface Plan {
@@ -165,7 +182,8 @@ async function restartMounting(ctx: Context, drive: Drive): Promise<void> {
 /** Waits for the drive and makes it as declared; reads back, because the service ignores some changes silently. */
 export async function alignDrive(ctx: Context, uuid: string, i: DriveWish, generation: string, formerKeys: readonly string[] = [], extraMeta: Meta = {}): Promise<Drive> {
   const limitMs = i.cloneLimitSeconds * 1_000;
-  const meta = { ...i.meta, ...extraMeta, ...fullMarks(i.marks, driveIdentity(i), generation, uuid) };
+  const declared: Meta = i.keepData === true && i.sizeBytes !== undefined ? { [MARK.declaredSize]: String(i.sizeBytes) } : {};
+  const meta = { ...i.meta, ...extraMeta, ...declared, ...fullMarks(i.marks, driveIdentity(i), generation, uuid) };
   let drive = await waitReady(ctx, uuid, limitMs);
   let plan = planFor(drive, i, meta, formerKeys);
   if (plan.live || plan.stop) {

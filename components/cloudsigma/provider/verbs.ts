@@ -22,6 +22,8 @@ export interface ResourceSpec<I extends object, O extends object> {
   /** Inputs that cannot change in place; in a preview an unknown one counts as changed. */
   readonly replacing: readonly string[];
   readonly deleteBeforeReplace: boolean;
+  /** Why a replacement must not be, with what to do instead; asked in previews too. @default none is refused */
+  refuses?(id: string, olds: O, news: I, replaces: readonly string[]): string | undefined;
   create(ctx: Context, inputs: I): Promise<{ id: string; outs: O }>;
   /** Undefined: it is gone. */
   read(ctx: Context, id: string, props: Partial<O>): Promise<{ id: string; props: O } | undefined>;
@@ -81,10 +83,15 @@ async function forPeople<T>(work: (ctx: Context) => Promise<T>): Promise<T> {
     return await work(ctx);
   } catch (e) {
     if (!(e instanceof HalfMade) && !isCloudError(e)) throw e; // a bug keeps its stack
-    const error = e instanceof HalfMade ? e : new Error(await textFor(ctx, e));
-    error.stack = "";
-    throw error;
+    if (e instanceof HalfMade) e.stack = "";
+    throw e instanceof HalfMade ? e : withoutStack(await textFor(ctx, e));
   }
+}
+
+function withoutStack(message: string): Error {
+  const error = new Error(message);
+  error.stack = "";
+  return error;
 }
 
 /** A unit in `a` and `b` counts as equal when it is written the same; undefined and missing are one. */
@@ -109,13 +116,15 @@ export function verbs<I extends object, O extends object>(spec: ResourceSpec<I, 
   return {
     configure,
     check: (_olds, news) => Promise.resolve(checkInputs<I>(spec.schema, spec.defaults, spec.secrets, news)),
-    diff(_id, olds, newsRaw) {
+    diff(id, olds, newsRaw) {
       const news = plain(newsRaw);
       const unknown = Object.keys(news).filter((k) => hasUnknown(news[k]));
       // what is unknown takes the old value for the comparison, and is a change by itself
       const known = { ...news, ...Object.fromEntries(unknown.map((k) => [k, olds[k]])) };
       const found = spec.differences(olds as O, known as I);
       const replaces = [...new Set([...found.replaces, ...unknown.filter((k) => spec.replacing.includes(k))])].sort();
+      const refused = replaces.length === 0 ? undefined : spec.refuses?.(id, olds as O, known as I, replaces);
+      if (refused !== undefined) return Promise.reject(withoutStack(refused));
       return Promise.resolve({ changes: unknown.length > 0 || found.changed.length > 0 || replaces.length > 0, replaces, deleteBeforeReplace: spec.deleteBeforeReplace });
     },
     create: (inputs) =>

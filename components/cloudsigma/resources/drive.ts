@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { MARK } from "../marks";
 import { removeDrive } from "../power";
-import { flag, markedFields, metaSchema, name, seconds, tagsSchema, whole } from "../provider/check";
-import { alignDrive, isSettled, makeDrive, sameSize, type DriveWish } from "../provider/drives";
+import { flag, markedFields, metaSchema, name, seconds, tagsSchema, uuid, whole } from "../provider/check";
+import { alignDrive, isSettled, lossText, makeDrive, sameSize, type DriveWish } from "../provider/drives";
 import { declaredKeys, liveMeta, marksOf, newGeneration, say, takenOver } from "../provider/objects";
 import { changedKeys, markReplaces, recorded, verbs } from "../provider/verbs";
 import type { Drive } from "../wire";
@@ -27,6 +27,8 @@ const schema = z
     meta: metaSchema.optional(),
     tags: tagsSchema.optional(),
     cloneLimitSeconds: seconds,
+    keepData: flag.optional(),
+    replace: uuid.optional(),
   })
   .refine((d) => d.sizeBytes !== undefined || d.cloneOf !== undefined, { path: ["sizeBytes"], message: "is missing for an empty drive; give the size, or what to clone" });
 
@@ -63,6 +65,11 @@ const v = verbs<DriveInputs, DriveOutputs>({
     }
     if (olds.status !== "ready") changed.push("status");
     return { changed, replaces };
+  },
+  refuses(id, olds, news, replaces) {
+    if (news.keepData !== true || news.replace === id) return undefined;
+    const shown = (k: string): string => (["marks", "logicalName"].includes(k) ? k : `${k} ${String(olds[k as keyof DriveOutputs])} -> ${String(news[k as keyof DriveInputs])}`);
+    return lossText(`${replaces.map(shown).join(", ")}: would replace drive ${olds.name} (${id})`, id);
   },
   async create(ctx, inputs) {
     const generation = newGeneration();

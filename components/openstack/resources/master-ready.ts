@@ -4,13 +4,16 @@ import { awaitGreeting } from "../../cloudsigma/provider/greeting";
 import { systemClock } from "../../cloudsigma/retry";
 import { CloudError, isCloudError } from "../../errors";
 import type { Openstack } from "../api";
-import { configure, currentApi, forPeople } from "./shared";
+import { serverNow } from "../nova";
+import { configure, currentApi, forPeople, permittedLoss } from "./shared";
 
 export interface MasterReadyInputs {
   readonly address: string;
   readonly port: number;
   readonly timeoutSeconds: number;
   readonly serverId: string;
+  /** Id of the server that may be replaced. */
+  readonly replace?: string;
 }
 export interface MasterReadyOutputs extends MasterReadyInputs {
   /** What ssh said. */
@@ -56,7 +59,20 @@ const made = (api: Openstack, i: MasterReadyInputs): Promise<MasterReadyOutputs>
 
 export { configure };
 export const check = (_olds: unknown, news: MasterReadyInputs): Promise<CheckResult<MasterReadyInputs>> => Promise.resolve({ inputs: news, failures: [] });
-export const diff = (_id: string, olds: MasterReadyInputs, news: MasterReadyInputs): Promise<{ changes: boolean }> => Promise.resolve({ changes: keys.some((k) => olds[k] !== news[k]) });
+
+/**
+ * Before the engine deletes a server to replace it, it asks what depends on it: so a replacement that nobody permitted is refused here, also
+ * one that the engine is ordered to make (`--replace`, a taint), of the server or of what it hangs on.
+ */
+export const diff = (_id: string, olds: MasterReadyInputs, news: MasterReadyInputs): Promise<{ changes: boolean }> =>
+  forPeople(async () => {
+    if (olds.serverId !== news.serverId && ![news.replace, permittedLoss()].includes(olds.serverId)) {
+      const server = await serverNow(currentApi(), olds.serverId);
+      if (server !== undefined)
+        throw new CloudError("invalid", `the master's server ${server.name} (${server.id}) would be replaced, and with it goes the queue: all jobs, their history and users' files; nothing was done: go back to what was declared (or leave out --replace; pulumi state untaint takes a taint away), or, to lose all that once, set grid.master.replace to ${server.id}`);
+    }
+    return { changes: keys.some((k) => olds[k] !== news[k]) };
+  });
 export const create = (i: MasterReadyInputs): Promise<{ id: string; outs: MasterReadyOutputs }> => forPeople(async () => ({ id: `${i.serverId}@${i.address}:${i.port}`, outs: await made(currentApi(), i) }));
 export const update = (_id: string, _olds: unknown, i: MasterReadyInputs): Promise<{ outs: MasterReadyOutputs }> => forPeople(async () => ({ outs: await made(currentApi(), i) }));
 /** Nothing exists in the cloud: only a server that is gone takes it along. */

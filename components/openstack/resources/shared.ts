@@ -32,6 +32,19 @@ export function currentApi(): Openstack {
   return (made = makeOpenstack(settings));
 }
 
+/**
+ * `grid.master.replace` as the stack's configuration has it: what the engine asks about a resource that depends on a replaced one still has
+ * the inputs of the last run. A program with another configuration gives it by an `up` of its own, before the change.
+ */
+export function permittedLoss(): string | undefined {
+  try {
+    const grid = JSON.parse(get("elastigrid:grid") ?? "{}") as { readonly master?: { readonly replace?: unknown } } | null;
+    return typeof grid?.master?.replace === "string" ? grid.master.replace : undefined;
+  } catch {
+    return undefined; // the program says what is wrong with it
+  }
+}
+
 /** One message for people, without a stack: the engine prints both. */
 export async function forPeople<T>(work: () => Promise<T>): Promise<T> {
   try {

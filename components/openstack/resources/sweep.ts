@@ -1,4 +1,5 @@
 import type { CheckResult } from "../../cloudsigma/provider/check";
+import { CloudError } from "../../errors";
 import { sweepGrid } from "../sweep-grid";
 import { configure, currentApi, forPeople } from "./shared";
 
@@ -12,8 +13,9 @@ const keys = ["gridUid", "scope"] as const;
 
 export { configure };
 export const check = (_olds: unknown, news: SweepInputs): Promise<CheckResult<SweepInputs>> => Promise.resolve({ inputs: news, failures: [] });
-/** Only with the uid, and so with everything else, is it replaced: what is deleted for a replacement sweeps, and must find nothing that lives. */
+/** Another uid is another grid: what is deleted for a replacement sweeps, and would find what lives. */
 export const diff = (_id: string, olds: SweepInputs, news: SweepInputs): Promise<{ changes: boolean; replaces: string[] }> => {
+  if (olds.gridUid !== news.gridUid) return forPeople(() => Promise.reject(new CloudError("invalid", `the grid's uid ${olds.gridUid} would become another one, and all that carries it be lost to the grid; nothing was done: leave the RandomId as it is, or run pulumi destroy first`)));
   const changed = keys.filter((k) => olds[k] !== news[k]);
   return Promise.resolve({ changes: changed.length > 0, replaces: changed });
 };

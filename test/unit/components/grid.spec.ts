@@ -28,7 +28,7 @@ describe("Grid on CloudSigma, under mocks", function () {
             "random:index/randomPassword:RandomPassword": { result: "Console1Secret" },
             [`${DYNAMIC}Vlan`]: { uuid: "vlan-1" },
             [`${DYNAMIC}StaticIp`]: { address: "203.0.113.7" },
-            [`${DYNAMIC}WorkerPool`]: { templateUuid: "template-1" },
+            [`${DYNAMIC}WorkerPool`]: { templateUuid: "template-1", templates: { large: "template-2" } },
           };
           return { id: `${args.name}-id`, state: { ...(args.inputs as object), ...made[args.type] } };
         },
@@ -41,9 +41,9 @@ describe("Grid on CloudSigma, under mocks", function () {
     const { Grid } = await import("../../../components/grid.js");
     const { cloudsigmaCloud } = await import("../../../components/clouds/cloudsigma.js");
     const { parseGridConfig } = await import("../../../components/config/schema.js");
-    const client = { endpoint: settings.endpoint, list: async () => [{ id: "LOC", display_name: "", api_endpoint: "http://198.51.100.1:9/api/2.0" }] } as unknown as Client;
+    const client = { endpoint: settings.endpoint, profileUuid: async () => "me", list: async (kind: string) => (kind === "locations" ? [{ id: "LOC", display_name: "", api_endpoint: "http://198.51.100.1:9/api/2.0" }] : []) } as unknown as Client;
     const grid = new Grid("grid", { cloud: cloudsigmaCloud(settings, () => client), config: parseGridConfig(raw), bundle: { path: join(folder, "b.cjs"), digest: "d1" } });
-    const wanted = { masterAddress: grid.masterAddress, masterPrivateIp: grid.masterPrivateIp, sshPort: grid.sshPort, gridUid: grid.gridUid, poolDomain: grid.poolDomain };
+    const wanted = { masterAddress: grid.masterAddress, masterPrivateIp: grid.masterPrivateIp, sshPort: grid.sshPort, gridUid: grid.gridUid, masterId: grid.masterId, poolDomain: grid.poolDomain };
     outputs = await new Promise((done) => pulumi.output(wanted).apply(done));
     await (pulumi.runtime as unknown as { disconnect(): Promise<void> }).disconnect();
   };
@@ -94,7 +94,17 @@ describe("Grid on CloudSigma, under mocks", function () {
       expect(document["controller"].workers).to.deep.equal({ min: 2, max: 5, vcpus: 1, memoryMiB: 896, diskMiB: 5120 });
     });
     it("waits for the smallest group last", () => {
-      expect(clear(one("command:remote:Command", "grid-setup-workers").inputs["create"])).to.equal("elastigrid wait --workers 2 --timeout 300");
+      expect(clear(one("command:remote:Command", "grid-setup-workers").inputs["create"])).to.equal("elastigrid wait --workers 2 --timeout 300 # master grid-master-server-id/grid-master-disk-id");
+    });
+    it("gives everything again to a master that is another machine or has another disk", () => {
+      const master = "grid-master-server-id/grid-master-disk-id";
+      for (const step of ["files", "apply", "workers"]) expect(clear(one("command:remote:Command", `grid-setup-${step}`).inputs["create"]), step).to.match(new RegExp(`(#|,) master ${master}$`));
+      expect(one("command:remote:CopyToRemote", "grid-setup-program").inputs["triggers"]).to.deep.equal([master]);
+      expect(one(`${DYNAMIC}MasterReady`).inputs["triggers"], "waits for its first boot").to.deep.equal(["grid-master-disk-id"]);
+      expect(outputs["masterId"], "for the command line, which keeps host keys by it").to.equal(master);
+    });
+    it("declares the disk with the queue as one that no update may replace", () => {
+      expect(one(`${DYNAMIC}Drive`).inputs).to.include({ keepData: true }).and.not.to.have.property("replace");
     });
     it("shows no secret in clear in any input", () => {
       const walk = (v: unknown): unknown => (isSecret(v) ? "[secret]" : Array.isArray(v) ? v.map(walk) : typeof v === "object" && v !== null ? Object.fromEntries(Object.entries(v).map(([k, x]) => [k, walk(x)])) : v);
@@ -108,7 +118,7 @@ describe("Grid on CloudSigma, under mocks", function () {
       for (const s of seen.filter((x) => x.type === "command:remote:Command")) expect(s.inputs["delete"]).to.equal(undefined);
     });
     it("gives the outputs that the command line needs", () => {
-      expect(outputs).to.deep.equal({ masterAddress: "203.0.113.7", masterPrivateIp: "10.77.0.1", sshPort: 2222, gridUid: "0123456789abcdef", poolDomain: "grid.internal" });
+      expect(outputs).to.deep.equal({ masterAddress: "203.0.113.7", masterPrivateIp: "10.77.0.1", sshPort: 2222, gridUid: "0123456789abcdef", masterId: "grid-master-server-id/grid-master-disk-id", poolDomain: "grid.internal" });
     });
   });
 
@@ -116,6 +126,20 @@ describe("Grid on CloudSigma, under mocks", function () {
     await deploy({ bootstrap: "none" });
     expect(seen.map((s) => s.type).filter((t) => t.startsWith("command:") || t.endsWith("MasterReady"))).to.deep.equal([]);
     expect(outputs["masterAddress"]).to.equal("203.0.113.7");
+  });
+
+  it("hands a further worker type to the group with its own user data, and to the controller with its template", async () => {
+    await deploy({ workers: { types: { large: { vcpus: 4, memory: "8 GiB", disk: "20 GiB", price: 0.2, labels: { FastDisk: true, Site: "a$(b)" }, max: 2 } } }, alarms: { rules: [{ name: "long-wait", metric: "waitingSeconds", above: 60, step: 1 }] } });
+    const { inputs } = one(`${DYNAMIC}WorkerPool`);
+    expect(inputs["types"]["large"]).to.include({ image: "elastigrid-appliance", diskBytes: 20 * 2 ** 30, cpuMHz: 8000, smp: 4, memoryBytes: 8 * 2 ** 30 });
+    for (const line of ["NUM_CPUS = 4", "MEMORY = 8064", 'ElastigridWorkerType = "large"', "FastDisk = true", 'Site = "a$(DOLLAR)(b)"', "STARTD_ATTRS = $(STARTD_ATTRS) ElastigridServerUuid ElastigridWorkerType FastDisk Site"])
+      expect(inputs["types"]["large"].userData).to.include(line);
+    expect(inputs["userData"]).to.include('ElastigridWorkerType = "worker"').and.to.include("NUM_CPUS = 1").and.not.to.include("FastDisk");
+    const { controller } = JSON.parse(clear(apply().inputs["stdin"]) as string) as { controller: Record<string, any> };
+    expect(controller["cloud"].templates).to.deep.equal({ large: "template-2" });
+    expect(controller["workers"].types).to.deep.equal([{ name: "large", vcpus: 4, memoryMiB: 8064, diskMiB: 20_480, price: 0.2, labels: { FastDisk: "true", Site: '"a$(b)"' }, max: 2 }]);
+    expect(controller["alarms"].rules).to.deep.equal([{ name: "long-wait", metric: "waitingSeconds", above: 60, step: 1, periodSeconds: 60, evaluationPeriods: 1, cooldownSeconds: 300 }]);
+    expect(controller["scaling"]).to.include({ spareSlots: 0, disruptionPercent: 10, billingPeriodSeconds: 0 });
   });
 
   it("changes nothing but the controller's setup when limits and alarms change", async () => {

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { invalidation, parseAds, parseDrain, parseJobs, parseMachines } from "../../../controller/adapters/condor-parse";
+import { parseAds, parseJobs, parseMachines } from "../../../controller/adapters/condor-parse";
 import { HtcondorQueue } from "../../../controller/adapters/htcondor-queue";
 import type { CommandResult } from "../../../controller/run-command";
 
@@ -39,18 +39,7 @@ describe("parseJobs", () => {
     ["leaves out a job of the scheduler universe", { JobUniverse: 7, JobStatus: 1 }, { state: "other" }],
     ["works out the memory that a user did not name", { RequestMemory: "/Expr(ifThenElse(...))/", ImageSize: 2049 }, { memoryMiB: 3 }],
   ];
-  for (const [says, over, wanted] of table) it(says, () => expect(parseJobs([job(over)]).jobs[0]).to.deep.include(wanted));
-});
-
-describe("HTCondor's answers to a drain", () => {
-  const table: Array<[string, Partial<CommandResult>, string | undefined, unknown]> = [
-    ["accepted", {}, undefined, "accepted"],
-    ["refused because busy", { code: 1, stderr: "error code 10003: Draining check expression is false on slot1_1@w." }, "x", "refusedBusy"],
-    ["already draining", { code: 1, stderr: "error code 10001: Draining already in progress." }, "x", "alreadyDraining"],
-    ["anything else is unknown", { code: 1, stderr: "Failed to connect" }, "x", "unknown"],
-    ["a timeout is unknown", { code: -1, timedOut: true, stderr: "error code 10003" }, "x", "unknown"],
-  ];
-  for (const [says, r, failure, wanted] of table) it(says, () => expect(parseDrain(result(r), failure)).to.have.property("answer", wanted));
+  for (const [says, over, wanted] of table) it(says, () => expect(parseJobs([job(over)])[0]).to.deep.include(wanted));
 });
 
 describe("HtcondorQueue", () => {
@@ -66,17 +55,4 @@ describe("HtcondorQueue", () => {
     expect((await queue(() => ({}), calls).observe()).known).to.equal(true);
     expect(calls).to.have.length(2);
   });
-  it("believes in an absent machine only when the collector itself denies it", async () => {
-    const gone = { code: 1, stderr: "ERROR: Can't find address for startd w" };
-    expect((await queue((p) => (p === "condor_drain" ? gone : {})).fence("w", "ifIdle", "r")).answer).to.equal("notThere");
-    expect((await queue((p) => (p === "condor_drain" ? gone : { code: 1 })).fence("w", "ifIdle", "r")).answer).to.equal("unknown");
-    expect((await queue((p) => (p === "condor_drain" ? gone : { stdout: JSON.stringify([slot()]) })).fence("w", "ifIdle", "r")).answer).to.equal("unknown");
-  });
-  it("compares and drains in one command", async () => {
-    const calls: string[] = [];
-    await queue(() => ({}), calls).fence("w-1.grid", "ifIdle", "elastigrid:scale-in");
-    expect(calls).to.deep.equal(['condor_drain -graceful -reason elastigrid:scale-in -check State=="Unclaimed" w-1.grid']);
-  });
-  it("refuses a name that is none", async () => expect((await queue(() => ({})).fence('x" || true', "drain", "r")).answer).to.equal("unknown"));
-  it("words the invalidation", () => expect(invalidation("Machine", "w-1.grid")).to.equal('MyType = "Query"\nTargetType = "Machine"\nRequirements = Machine == "w-1.grid"\n'));
 });
