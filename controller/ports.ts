@@ -103,6 +103,8 @@ export interface Machine {
   readonly name: string;
   /** The cloud's uuid that the worker publishes; missing in a foreign machine. */
   readonly serverId?: string;
+  /** The worker type that it publishes. */
+  readonly workerType?: string;
   /** Jobs on it: claimed slots, whether a job is starting, running or ending in them. */
   readonly claims: number;
   /** It takes no new job. */

@@ -1,4 +1,4 @@
-import { DEFAULT_TYPE } from "../config/controller-config";
+import { DEFAULT_TYPE, workerTypeAttribute } from "../config/controller-config";
 import type { GridConfig } from "../config/grid-config";
 import { planNetwork } from "../policy/addresses";
 import { poolDomain } from "../policy/names";
@@ -13,8 +13,6 @@ export const cpuProbePath = "/usr/local/libexec/elastigrid-cpu";
 
 /** The attribute by which the controller knows a machine ad's server. */
 export const serverUuidAttribute = "ElastigridServerUuid";
-/** Which worker type it is, for jobs that choose by it. */
-export const workerTypeAttribute = "ElastigridWorkerType";
 export const cpuPercentAttribute = "ElastigridCpuPercent";
 
 /** What master and workers agree on. */

@@ -1,7 +1,7 @@
 import { known, unknown, type Observed, type ProbeResult } from "../ports";
+import { hostsOf } from "./condor-jobs";
 import { parseAds, type Ad } from "./condor-parse";
 import type { CondorTools } from "./condor-tools";
-import { hostsOf } from "./htcondor-occupancy";
 import { parseAddress } from "./tcp-probe";
 
 /** Long enough for the three tries, 5 s apart, that a shadow makes; short enough for an address that a new worker may get. */

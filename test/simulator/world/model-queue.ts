@@ -51,6 +51,11 @@ export class ModelQueue {
     return this.open.size;
   }
 
+  /** Jobs that are neither done nor removed. */
+  openJobs(): readonly SimJob[] {
+    return [...this.open];
+  }
+
   submit(count: number, o: { readonly runsMs: number | readonly [number, number]; readonly kind?: JobKind }): SimJob[] {
     const { runsMs, kind = ORDINARY } = o;
     const made = Array.from({ length: count }, (_, i): SimJob => ({
