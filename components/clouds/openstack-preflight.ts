@@ -27,7 +27,9 @@ export async function preflightOpenstack(api: Openstack, config: GridConfig, sco
     checkApisAreOutside(asking, config),
     checkQuotas(asking, config, { flavors, ours, ipv6, securityGroupRules: countRules(config) }),
     // By stack and name, so that all problems come at once; the grid itself looks again by its uid.
-    livingOpenstack(asking, config, wanted, (mark, name) => mark.stack === scope.stack && (scope.grid === undefined ? namesOf(config).includes(name) : logicalNames(`${scope.grid}-master`, `${scope.grid}-network`).includes(mark.logicalName))),
+    livingOpenstack(asking, config, wanted, (mark, name) =>
+      mark.stack === scope.stack &&
+      (scope.grid === undefined ? namesOf(config).includes(name) : logicalNames(`${scope.grid}-master`, `${scope.grid}-network`).includes(mark.logicalName))),
   ]);
   if (living !== undefined) asking.problems.push(...judgeChanges(living, config).problems);
   const ignored = config.network.vlan === undefined ? [] : ["grid.network.vlan means nothing on OpenStack: the network is the grid's own"];

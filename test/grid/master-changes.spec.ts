@@ -50,6 +50,7 @@ describe("changes of a master that has jobs", function () {
     await host?.close();
     const out = await test.stack.outputs();
     host = new Master({ address: String(out["masterAddress"]), port: PORT, user: "root", privateKey: String(out["sshPrivateKey"]) }, join(dir, "ssh"));
+    await until("the queue answers", 90, () => run("condor_q -allusers").then(() => true, () => false));
   };
   const on = (): Master => host as Master;
   const run = (command: string): Promise<string> => on().run(command);
@@ -130,24 +131,26 @@ describe("changes of a master that has jobs", function () {
     });
   });
 
-  it("loses nothing by a disk that grows: the master restarts on the same one", async () => {
-    clusters = await fill(60);
-    const disk = diskUuid();
-    await test.configure({ ...grid, master: master({ disk: "5 GiB" }) });
-    await test.stack.up();
-    expect(masterNow().disks).to.deep.equal([[disk, 5 * 2 ** 30]]);
-    await connect();
-    await allRan(clusters);
-    expect(isEmptyChange((await test.stack.preview()).changes)).to.equal(true);
-  });
+  describe("that keep them", () => {
+    it("grow its disk: the master restarts on the same one", async () => {
+      clusters = await fill(60);
+      const disk = diskUuid();
+      await test.configure({ ...grid, master: master({ disk: "5 GiB" }) });
+      await test.stack.up();
+      expect(masterNow().disks).to.deep.equal([[disk, 5 * 2 ** 30]]);
+      await connect();
+      await allRan(clusters);
+      expect(isEmptyChange((await test.stack.preview()).changes)).to.equal(true);
+    });
 
-  it("loses nothing by a replacement that the engine is ordered to make: the disk is taken over", async () => {
-    clusters = await fill(5);
-    const disk = diskUuid();
-    const urn = (JSON.parse(await test.stack.exported()) as { deployment: { resources: { urn: string }[] } }).deployment.resources.map((r) => r.urn).find((u) => u.endsWith("::grid-master-disk"));
-    await test.stack.run(["up", "--yes", "--skip-preview", "--non-interactive", "--stack", "changes", "--config-file", test.stack.workingConfig, "--replace", String(urn)]);
-    expect(diskUuid()).to.equal(disk);
-    await allRan(clusters);
+    it("replace it by order of the engine: the disk is taken over", async () => {
+      clusters = await fill(25);
+      const disk = diskUuid();
+      const urn = (JSON.parse(await test.stack.exported()) as { deployment: { resources: { urn: string }[] } }).deployment.resources.map((r) => r.urn).find((u) => u.endsWith("::grid-master-disk"));
+      await test.stack.run(["up", "--yes", "--skip-preview", "--non-interactive", "--stack", "changes", "--config-file", test.stack.workingConfig, "--replace", String(urn)]);
+      expect(diskUuid()).to.equal(disk);
+      await allRan(clusters);
+    });
   });
 
   describe("with the word that names its disk", () => {
