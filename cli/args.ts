@@ -30,6 +30,8 @@ export const COMMANDS = {
     says: "set the size, or its limits; --auto: as declared again. Jobs run to their end",
   },
   drain: { usage: "drain WORKER [--now]", says: "take a worker away when its jobs have ended (--now: at once; its jobs run again elsewhere)", options: { now: flag }, positionals: [1, 1] },
+  pin: { usage: "pin WORKER", says: "keep this worker: no scaling and no renewal takes it, only drain does", options: {}, positionals: [1, 1] },
+  unpin: { usage: "unpin WORKER", says: "let scaling take it again", options: {}, positionals: [1, 1] },
   pause: { usage: "pause", says: "leave the size as it is until resume", options: {}, positionals: [0, 0] },
   resume: { usage: "resume", says: "go on after pause; creates workers again at once where that was held back", options: {}, positionals: [0, 0] },
   wait: { usage: "wait --workers N [--timeout SECONDS]", says: "until N workers are in the pool; else says what each one is doing, and exits with 1", options: { workers: text, timeout: text }, positionals: [0, 0] },

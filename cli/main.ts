@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { QueueJob } from "../components/policy/demand";
+import type { DemandReason, QueueJob } from "../components/policy/demand";
 import { runController } from "../controller/main";
 import { masterPaths } from "../controller/paths";
 import type { JournalEntry } from "../controller/ports";
@@ -99,9 +99,9 @@ async function onMaster(v: Invocation): Promise<number> {
       return show(s.workers satisfies readonly WorkerStatus[], () => [...warnings(s, Date.now()).map((w) => `! ${w}`), workersTable(s.workers)].join("\n"));
     }
     case "jobs": {
-      const q = await get<{ known: boolean; reason?: string; jobs?: QueueJob[] }>("/jobs");
+      const q = await get<{ known: boolean; reason?: string; jobs?: QueueJob[]; reasons?: DemandReason[] }>("/jobs");
       if (!q.known) throw new Error(`HTCONDOR DOES NOT ANSWER (${q.reason ?? "?"})`);
-      return show(q.jobs ?? [], () => jobsTable(q.jobs ?? [], Date.now(), v.flags["all"] === true));
+      return show(q.jobs ?? [], () => jobsTable(q.jobs ?? [], q.reasons ?? [], Date.now(), v.flags["all"] === true));
     }
     case "journal": return journal(v, json);
     case "scale": {
@@ -111,6 +111,11 @@ async function onMaster(v: Invocation): Promise<number> {
     case "drain": {
       await post("/drain", { worker: v.positionals[0], now: v.flags["now"] === true });
       return show({ ok: true }, () => `ordered; ${v.flags["now"] === true ? "its jobs run again elsewhere" : "its jobs run to their end"}`);
+    }
+    case "pin":
+    case "unpin": {
+      await post("/pin", { worker: v.positionals[0], pinned: v.command === "pin" });
+      return show({ ok: true }, () => (v.command === "pin" ? "pinned: no scaling and no renewal takes it until `elastigrid unpin`" : "unpinned"));
     }
     case "pause":
     case "resume": {

@@ -1,4 +1,4 @@
-import type { QueueJob } from "../components/policy/demand";
+import type { DemandReason, QueueJob } from "../components/policy/demand";
 import type { JournalEntry } from "../controller/ports";
 import type { GridStatus, WorkerStatus } from "../controller/status";
 
@@ -28,6 +28,8 @@ export function warnings(s: GridStatus, nowMs: number): string[] {
   if (s.passError !== undefined) out.push(`THE LAST LOOK FAILED: ${s.passError}`);
   if (!s.pool.known) out.push(`THE CLOUD DOES NOT ANSWER (${s.pool.reason ?? "?"}): nothing is done until it does`);
   if (!s.htcondor.known) out.push(`HTCONDOR DOES NOT ANSWER (${s.htcondor.reason ?? "?"}): no worker is taken away until it does`);
+  if (s.pool.partial !== undefined) out.push(`THE CLOUD'S ANSWER IS NOT THE WHOLE (${s.pool.partial}): nothing is created`);
+  if (s.htcondor.partial !== undefined) out.push(`HTCONDOR'S ANSWER IS NOT THE WHOLE (${s.htcondor.partial}): the size is left as it is`);
   if (s.pool.closing !== undefined) out.push(`nothing is created: ${s.pool.closing}`);
   if (s.credential?.warning !== undefined) out.push(s.credential.warning);
   if (s.createBlocked !== undefined) out.push(`no worker is created until ${time(s.createBlocked.until)} UTC: ${s.createBlocked.why}`);
@@ -45,7 +47,7 @@ export function statusScreen(s: GridStatus, nowMs: number): string {
     ...warnings(s, nowMs).map((w) => `! ${w}`),
     `grid     ${s.gridName}: ${mode}; ${s.size.min} to ${s.size.max} workers${declared}; last look ${s.lastPassAt === undefined ? "not yet" : `${duration(ageSeconds(s.lastPassAt, nowMs))} ago, took ${s.lastPassMs} ms`}`,
     `workers  ${s.size.have}${kinds === "" ? "" : `: ${kinds}`}`,
-    q === undefined ? "jobs     unknown" : `jobs     ${q.waiting} waiting, ${q.running} running, ${q.done} done since ${time(s.startedAt)}, ${q.held} held${q.unmatchable > 0 ? `; ${q.unmatchable} that no worker can take (${q.unmatchableWhy ?? "?"})` : ""}`,
+    q === undefined ? "jobs     unknown" : `jobs     ${q.waiting} waiting, ${q.running} running, ${q.suspended > 0 ? `${q.suspended} suspended, ` : ""}${q.done} done, ${q.held} held${q.unmatchable > 0 ? `; ${q.unmatchable} that no worker can take (${q.unmatchableWhy ?? "?"})` : ""}`,
     ...s.alarms.map((a) => `alarm    ${a.name}: ${a.enabled ? `${a.state}; ${a.why}` : "off"}`),
     ...s.decisions.slice(-5).map((d) => `${time(d.at)} ${inOneLine(describe(d))}`),
   ];
@@ -69,14 +71,17 @@ export function workersTable(workers: readonly WorkerStatus[]): string {
 }
 
 const SHOWN_JOBS = 30;
+const SHOWN_REASONS = 10;
 
-export function jobsTable(jobs: readonly QueueJob[], nowMs: number, all: boolean): string {
+export function jobsTable(jobs: readonly QueueJob[], reasons: readonly DemandReason[], nowMs: number, all: boolean): string {
   if (jobs.length === 0) return "the queue is empty";
-  const rank = { held: 0, running: 1, waiting: 2, other: 3 } as const;
+  const rank = { held: 0, suspended: 1, running: 2, removing: 3, waiting: 4, other: 5, done: 6 } as const;
   const sorted = [...jobs].sort((a, b) => rank[a.state] - rank[b.state] || a.queuedAtMs - b.queuedAtMs);
   const shown = all ? sorted : sorted.slice(0, SHOWN_JOBS);
   const text = table(["JOB", "OWNER", "STATE", "FOR", "CPUS", "MEMORY", "WHERE / WHY"], shown.map((j) => [
     j.id, j.owner, j.state, duration((nowMs - (j.startedAtMs ?? j.queuedAtMs)) / 1000), String(j.cpus), `${j.memoryMiB} MiB`, j.state === "held" ? (j.holdReason ?? "") : (j.machine ?? ""),
   ]));
-  return shown.length < jobs.length ? `${text}\n... and ${jobs.length - shown.length} more (--all)` : text;
+  const more = shown.length < jobs.length ? [`... and ${jobs.length - shown.length} more (--all)`] : [];
+  const why = reasons.slice(0, all ? undefined : SHOWN_REASONS).map((r) => `${r.kind}: job ${r.exampleId}${r.count > 1 ? ` and ${r.count - 1} like it` : ""}: ${r.why}`);
+  return [text, ...more, ...why].join("\n");
 }

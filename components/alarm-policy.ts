@@ -8,15 +8,16 @@ export interface AlarmPolicyArgs {
 }
 
 /**
- * When the group's average CPU makes it grow or shrink. A cloud that evaluates alarms gets them as resources; else the
- * rules go to the controller with its configuration, and there is nothing to create.
+ * When the group's average CPU, or a rule on another metric, makes it grow or shrink. A cloud that evaluates alarms gets those on CPU as
+ * resources; all else goes to the controller with its configuration, and there is nothing to create.
  */
 export class AlarmPolicy extends pulumi.ComponentResource {
   readonly rules: AlarmSettings;
   constructor(name: string, args: AlarmPolicyArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { cpuHigh, cpuLow } = args.config.alarms;
-    super("elastigrid:index:AlarmPolicy", name, { cpuHigh, cpuLow }, opts);
-    this.rules = { cpuHigh, cpuLow };
+    const { cpuHigh, cpuLow, rules = [] } = args.config.alarms;
+    const settings: AlarmSettings = { cpuHigh, cpuLow, ...(rules.length === 0 ? {} : { rules }) };
+    super("elastigrid:index:AlarmPolicy", name, { ...settings }, opts);
+    this.rules = settings;
     this.registerOutputs({ rules: this.rules });
   }
 }

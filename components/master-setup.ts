@@ -4,10 +4,10 @@ import { findBundle, type Bundle } from "./bundle";
 import type { Cloud } from "./clouds/cloud";
 import type { AlarmSettings, ControllerConfig, MasterSetup as MasterSetupDocument } from "./config/controller-config";
 import type { GridConfig } from "./config/schema";
+import { workerLimits } from "./config/worker-types";
 import { planNetwork } from "./policy/addresses";
 import { poolDomain } from "./policy/names";
 import { enrolmentPort } from "./policy/ports";
-import { slotMemoryMiB } from "./policy/sizes";
 import { leasesFile } from "./render/dnsmasq";
 import type { GuestNetwork } from "./render/guest-file";
 import { masterFiles } from "./render/master";
@@ -87,15 +87,13 @@ interface Resolved {
 
 /** The document on standard input of `elastigrid master-apply`. */
 export function setupDocument(config: GridConfig, network: GuestNetwork, alarms: AlarmSettings, r: Resolved): MasterSetupDocument {
-  const { min, max, vcpus, memoryMiB, diskMiB } = config.workers;
   const controller: ControllerConfig = {
     gridName: config.name,
     gridUid: r.gridUid,
     poolDomain: poolDomain(config.name),
     cloud: r.target as unknown as ControllerConfig["cloud"],
     enrolment: { address: planNetwork(config.network.cidr).masterAddress, port: enrolmentPort, ...(network.servesDhcp ? {} : { leasesFile }) },
-    // Jobs are matched against what HTCondor may hand out, not against the whole server.
-    workers: { min, max, vcpus, memoryMiB: slotMemoryMiB(memoryMiB), diskMiB },
+    workers: workerLimits(config),
     scaling: config.scaling,
     alarms,
   };

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Cloud, NetworkHandle } from "./clouds/cloud";
 import type { GridConfig } from "./config/schema";
+import { ofType } from "./config/worker-types";
 import { workerUserData } from "./render/cloud-init";
 
 export interface WorkerGroupArgs {
@@ -23,7 +24,7 @@ export class WorkerGroup extends pulumi.ComponentResource {
     const { cloud, config, gridUid, network, publicKey, consolePassword } = args;
     const { min, max, ...size } = config.workers;
     super("elastigrid:index:WorkerGroup", name, { min, max, ...size }, opts);
-    const group = cloud.workerGroup(name, { config, gridUid, network, userData: workerUserData(config, cloud), publicKey, consolePassword: pulumi.secret(consolePassword) }, { parent: this });
+    const group = cloud.workerGroup(name, { config, gridUid, network, userData: workerUserData(config, cloud), typeUserData: (type) => workerUserData(ofType(config, type), cloud), publicKey, consolePassword: pulumi.secret(consolePassword) }, { parent: this });
     this.controllerTarget = group.controllerTarget;
     this.registerOutputs({ controllerTarget: this.controllerTarget });
   }

@@ -1,31 +1,38 @@
-import { REASON_SCALE_IN, type Decision } from "../components/policy/scaling";
-import type { Memory, Merged, SeenWorker } from "./memory";
-import type { Gate, Journal, Pool, PoolView, Queue } from "./ports";
+import { isOpen, LONGEST_PAUSE_MS } from "../components/policy/breaker";
+import { REASON_SCALE_IN, type Decision } from "../components/policy/decision";
+import { noteFailure, noteSuccess } from "./learn";
+import type { Memory, Merged } from "./memory";
+import { freshWorker } from "./merge";
+import type { Gate, GrowResult, Journal, Observed, Occupancy, Pool, PoolView, Queue } from "./ports";
+import { remove } from "./remove";
 
 export interface Hands {
   readonly pool: Pool;
   readonly queue: Queue;
   readonly gate: Gate;
-  readonly journal: Journal;
+  readonly journal: Pick<Journal, "write">;
+  /** Monotonic. */
   readonly nowMs: () => number;
-  readonly newName: () => string;
+  readonly newName: (type: string) => string;
+  readonly defaultType: string;
+  readonly joinTimeoutSeconds: number;
+  /** Asks what a machine does right now; questions of one moment go together. */
+  readonly occupancy: (machine: string) => Promise<Observed<Occupancy>>;
+  /** The name that a server's worker will have in the pool. */
+  readonly machineOf: (id: string) => { readonly short: string; readonly full: string };
   /** The operator's wish for this worker is fulfilled. */
   readonly drainDone: (id: string) => void;
 }
 
+/** A create without a clear answer is looked for in the cloud's list first, which may lag. */
 const AMBIGUOUS_PAUSE_MS = 15_000;
-const FIRST_PAUSE_MS = 30_000;
-const LONGEST_PAUSE_MS = 1_800_000;
-const BREAKS_AFTER = 3;
-const EVICTION_LIMIT_MS = 10_000;
-const pauseMs = (failures: number): number => Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.max(0, failures - 1));
 export const message = (e: unknown): string => (e instanceof Error ? e.message : String(e));
 
 /** Carries one decision out. Answers whether something is on its way, so that the next look should come soon. */
-export async function act(d: Decision, workers: readonly Merged[], memory: Memory, h: Hands): Promise<boolean> {
+export async function act(d: Decision, workers: ReadonlyMap<string, Merged>, memory: Memory, h: Hands): Promise<boolean> {
   if (d.do === "hold") return false;
   if (d.do === "grow") return grow(d, memory, h);
-  const w = workers.find((x) => x.id === d.id);
+  const w = workers.get(d.id);
   if (w === undefined) return false;
   if (d.do === "start") return start(w, d.why, h);
   if (d.do === "fence") return fence(d, w, memory, h);
@@ -34,44 +41,51 @@ export async function act(d: Decision, workers: readonly Merged[], memory: Memor
 }
 
 async function grow(d: Extract<Decision, { do: "grow" }>, memory: Memory, h: Hands): Promise<boolean> {
-  const names = Array.from({ length: d.count }, () => h.newName());
-  h.journal.write("grow", `+${d.count}: ${d.why}`);
-  const result = await h.pool.grow(names);
+  const names = Array.from({ length: d.count }, () => h.newName(d.type));
+  h.journal.write("grow", `+${d.count}${d.type === h.defaultType ? "" : ` of type ${d.type}`}: ${d.why}`);
+  const orderedAtMs = h.nowMs();
+  const result = await h.pool.grow(names, d.type);
   const nowMs = h.nowMs();
   for (const { id, name } of result.created) {
-    memory.recentCreates.set(id, { name, atMs: nowMs });
+    const { short, full } = h.machineOf(id);
+    // Not listed yet, perhaps: it counts from now on, whatever the next list says. A controller that takes over reads it in the journal.
+    memory.workers.set(id, { ...freshWorker({ id, name, type: d.type, status: "unknown", copying: true, macs: [] }, full, nowMs), orderedAtMs });
+    h.journal.write("created", `server ${id}`, short);
     h.gate.created(id);
   }
   const ordered = result.created.length + (result.accepted ?? 0);
-  if (ordered > 0) memory.lastResizeMs = nowMs;
-  if (d.byAlarm && (ordered > 0 || result.failure !== undefined)) memory.highActedMs = nowMs;
-  if (memory.joinFailures >= BREAKS_AFTER && ordered > 0) {
-    memory.createGate = { untilMs: nowMs + LONGEST_PAUSE_MS, mendable: true, why: `${memory.joinFailures} workers in a row did not join; one is tried every ${LONGEST_PAUSE_MS / 60_000} minutes until one does` };
+  if (ordered > 0) {
+    memory.lastResizeMs = nowMs;
+    memory.orders = [...memory.orders, { atMs: nowMs, count: ordered }];
+    holdProbe(memory, d.type, nowMs);
   }
-  if (result.failure === undefined) {
-    // What is only ordered has not been made yet.
-    if (result.accepted === undefined) memory.createFailures = 0;
-    return true;
-  }
-  memory.createFailures += 1;
-  const untilMs = nowMs + (result.ambiguous && !result.wait ? AMBIGUOUS_PAUSE_MS : result.wait ? pauseMs(memory.createFailures) : Math.min(pauseMs(memory.createFailures) / 6, 60_000));
-  memory.createGate = { untilMs, mendable: !result.ambiguous, why: result.ambiguous ? `a create got no clear answer, so the cloud is looked at again first (${result.failure})` : result.failure };
-  h.journal.write("create-failed", `${ordered} of ${d.count} made: ${result.failure}${result.ambiguous ? " (it may have had its effect: the cloud is looked at before it is repeated)" : ""}`);
+  if (d.byAlarm !== undefined && (ordered > 0 || result.failure !== undefined)) memory.actedMs.set(d.byAlarm, nowMs);
+  // What is only ordered has not been made yet.
+  if (result.created.length > 0) for (const c of ["funds", "capacity", "quota", "auth", "invalid", "gone", "refused", "transient"] as const) noteSuccess(memory, d.type, c, nowMs);
+  if (result.failure !== undefined) noteCreateFailure(d, result, ordered, memory, h);
   return true;
 }
 
+function noteCreateFailure(d: Extract<Decision, { do: "grow" }>, result: GrowResult, ordered: number, memory: Memory, h: Hands): void {
+  const failure = result.failure ?? "";
+  if (result.ambiguous) memory.createGate = { untilMs: h.nowMs() + AMBIGUOUS_PAUSE_MS, why: `a create got no clear answer, so the cloud is looked at again first (${failure})` }; // guard: look before a repeat
+  if (!result.ambiguous || result.wait) noteFailure(memory, d.type, result.failureClass ?? (result.wait ? "refused" : "transient"), failure, h.nowMs());
+  h.journal.write("create-failed", `${ordered} of ${d.count} made: ${failure}${result.ambiguous ? " (it may have had its effect: the cloud is looked at before it is repeated)" : ""}`);
+}
+
+/** While workers of a type do not work, one is tried at a time, and its outcome is waited for. */
+function holdProbe(memory: Memory, type: string, nowMs: number): void {
+  for (const [key, s] of memory.breakers) if (s.type === type && isOpen(s)) memory.breakers.set(key, { ...s, untilMs: nowMs + LONGEST_PAUSE_MS });
+}
+
 /** The cloud had accepted an order for workers, and could not make them: each such failure is said once, and the next order waits. */
-export function noteGroupFailure(memory: Memory, view: PoolView, journal: Pick<Journal, "write">, nowMs: number): void {
+export function noteGroupFailure(memory: Memory, view: PoolView, type: string, journal: Pick<Journal, "write">, nowMs: number): void {
   const { failure } = view;
-  const since = memory.lastCreateFailureMs;
-  if (since !== undefined && view.members.some((m) => m.status === "running" && (memory.workers.get(m.id)?.firstSeenMs ?? 0) > since)) {
-    Object.assign(memory, { createFailures: 0, lastCreateFailureMs: undefined } satisfies Partial<Memory>);
-  }
+  const since = memory.breakers.get(`${type}/refused`)?.lastFailureMs ?? Number.NEGATIVE_INFINITY;
+  if (Number.isFinite(since) && view.members.some((m) => m.status === "running" && (memory.workers.get(m.id)?.firstSeenMs ?? 0) > since)) noteSuccess(memory, type, "refused", nowMs);
   if (failure === undefined || failure.key === memory.failureKey) return;
   memory.failureKey = failure.key;
-  memory.createFailures += 1;
-  memory.lastCreateFailureMs = nowMs;
-  memory.createGate = { untilMs: nowMs + pauseMs(memory.createFailures), mendable: true, why: failure.why };
+  noteFailure(memory, type, "refused", failure.why, nowMs);
   journal.write("create-failed", failure.why);
 }
 
@@ -89,106 +103,24 @@ async function fence(d: Extract<Decision, { do: "fence" }>, w: Merged, memory: M
   if (answer === "accepted") {
     const seen = memory.workers.get(w.id);
     if (seen !== undefined) seen.fenced = true;
-    if (d.byAlarm) memory.lowActedMs = h.nowMs();
+    if (d.byAlarm !== undefined) memory.actedMs.set(d.byAlarm, h.nowMs());
     if (d.reason === REASON_SCALE_IN) memory.lastResizeMs = h.nowMs();
     h.journal.write(d.kind === "ifIdle" ? "fence" : "drain", `closed to new work: ${d.why}`, w.name);
     return true;
   }
   if (answer === "refusedBusy") h.journal.write("fence-refused", "a job got there first: it stays in service", w.name);
+  else if (answer === "notNow") h.journal.write("fence-refused", detail, w.name);
   else if (answer !== "alreadyDraining") h.journal.write("fence-failed", `left as it is: ${detail}`, w.name);
-  return answer === "alreadyDraining";
+  return answer === "alreadyDraining" || answer === "notNow";
 }
 
 async function cancel(w: Merged, why: string, memory: Memory, h: Hands): Promise<boolean> {
   const { answer, detail } = await h.queue.cancelDrain(w.machineName);
   h.journal.write(answer === "accepted" ? "cancel-drain" : "cancel-failed", answer === "accepted" ? `back in service: ${why}` : detail, w.name);
   const seen = memory.workers.get(w.id);
-  if (answer === "accepted" && seen !== undefined) seen.fenced = false;
+  if (answer === "accepted" && seen !== undefined) {
+    seen.fenced = false;
+    seen.cancelledAtMs = h.nowMs();
+  }
   return true;
-}
-
-async function remove(d: Extract<Decision, { do: "remove" }>, w: Merged, memory: Memory, h: Hands): Promise<boolean> {
-  const seen = memory.workers.get(w.id);
-  if (seen === undefined) return false;
-  if (d.basis !== "continue") {
-    if (!(await mayGo(d, w, seen, h))) return true;
-    h.journal.write(d.basis === "never-joined" || d.basis === "lost" || d.basis === "stopped" ? "replace" : "remove", d.why, w.name);
-    if (d.basis === "never-joined") await explain(w, memory, h);
-    seen.removing = d.basis;
-    if (seen.phase !== "removing") {
-      seen.phase = "removing";
-      seen.phaseSinceMs = h.nowMs();
-    }
-    memory.lastResizeMs = h.nowMs();
-  }
-  try {
-    if ((await h.pool.remove(w.id)) !== "gone") return true;
-  } catch (e) {
-    h.journal.write("remove-failed", message(e), w.name);
-    return true;
-  }
-  if (seen.everJoined) await h.queue.invalidate(w.machineName);
-  memory.gone.set(w.id, h.nowMs());
-  memory.workers.delete(w.id);
-  memory.recentCreates.delete(w.id);
-  h.drainDone(w.id);
-  h.journal.write("gone", "server and disks are gone", w.name);
-  return true;
-}
-
-/** The last question before the point of no return, put to whoever knows at this instant. */
-async function mayGo(d: Extract<Decision, { do: "remove" }>, w: Merged, seen: SeenWorker, h: Hands): Promise<boolean> {
-  const stays = (why: string): false => {
-    h.journal.write("stays", why, w.name);
-    return false;
-  };
-  switch (d.basis) {
-    case "now":
-      h.gate.close(w.id);
-      return w.jobs === 0 || evicted(d, w, seen, h);
-    case "not-admitted":
-      return h.gate.close(w.id) || stays("it has just been let into the pool: it is drained first");
-    case "stopped":
-      h.gate.close(w.id);
-      return true;
-    case "drained": {
-      // A live daemon that drains refuses a second drain; one that was put back into service meanwhile does not.
-      const { answer, detail } = await h.queue.fence(w.machineName, "ifIdle", w.drainReason ?? REASON_SCALE_IN);
-      if (answer === "alreadyDraining" || answer === "notThere") return true;
-      if (answer === "accepted") return false;
-      return stays(answer === "refusedBusy" ? "it was put back into service and works again" : detail);
-    }
-    default: {
-      h.gate.close(w.id);
-      // Whoever the collector does not know cannot be given a job.
-      const { answer, detail } = await h.queue.fence(w.machineName, "ifIdle", REASON_SCALE_IN);
-      return answer === "notThere" || stays(answer === "unknown" ? detail : "the pool knows it after all");
-    }
-  }
-}
-
-/** Without its goodbye the queue would believe in a job for as long as it takes to notice a dead connection. */
-async function evicted(d: Extract<Decision, { do: "remove" }>, w: Merged, seen: SeenWorker, h: Hands): Promise<boolean> {
-  if (seen.evictedAtMs !== undefined) return h.nowMs() - seen.evictedAtMs > EVICTION_LIMIT_MS;
-  const { answer, detail } = await h.queue.evict(w.machineName);
-  h.journal.write("evict", answer === "accepted" ? d.why : `${d.why}; it does not listen (${detail})`, w.name);
-  seen.evictedAtMs = h.nowMs();
-  return answer !== "accepted";
-}
-
-/** Why a worker did not join is only on its console, which goes with it. */
-async function explain(w: Merged, memory: Memory, h: Hands): Promise<void> {
-  memory.joinFailures += 1;
-  memory.lastJoinFailureMs = h.nowMs();
-  const n = memory.joinFailures;
-  memory.createGate = n >= BREAKS_AFTER
-    ? { untilMs: h.nowMs() + LONGEST_PAUSE_MS, mendable: true, why: `${n} workers in a row did not join; one is tried every ${LONGEST_PAUSE_MS / 60_000} minutes until one does` }
-    : { untilMs: h.nowMs() + pauseMs(n), mendable: true, why: `${w.name} did not join` };
-  if (h.pool.consoleTail === undefined) return;
-  try {
-    const text = await h.pool.consoleTail(w.id);
-    h.journal.write("console", text === undefined ? "the cloud shows no console" : `last lines:\n${text}`, w.name);
-  } catch (e) {
-    h.journal.write("console", `not readable: ${message(e)}`, w.name);
-  }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
+import { setTimeout as sleepReal } from "node:timers/promises";
 import { workerHostname } from "../components/policy/names";
 import { mintIdToken, workerIdentity, workerScopes } from "../components/policy/tokens";
 import type { EnrolmentConfig } from "../components/config/controller-config";
@@ -17,6 +18,8 @@ export interface EnrolmentParts {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly run: RunCommand;
+  /** @default really */
+  readonly sleep?: (ms: number) => Promise<unknown>;
   /** @default reads the lease file */
   readonly readLeases?: () => Promise<string>;
 }
@@ -35,7 +38,10 @@ export function macOfNeighbour(text: string): string | undefined {
   return line?.match(/lladdr ([0-9a-f:]{17})/i)?.[1]?.toLowerCase();
 }
 
+/** Whoever is known is known for so long without another look at the cloud. */
 const CACHE_MS = 3_000;
+/** Whoever is not known yet is looked for anew, all who ask meanwhile together, but no more often than this: a stranger must not use the API up. */
+const LOOK_APART_MS = 500;
 const SAY_AGAIN_MS = 60_000;
 
 /**
@@ -45,6 +51,7 @@ const SAY_AGAIN_MS = 60_000;
 export class Enrolment {
   private macs = new Map<string, string>();
   private lookedAtMs = Number.NEGATIVE_INFINITY;
+  private look: Promise<void> | undefined;
   private readonly refusedAtMs = new Map<string, number>();
   private server: Server | undefined;
 
@@ -53,7 +60,7 @@ export class Enrolment {
   async judge(address: string): Promise<Verdict> {
     const mac = await this.macOf(address);
     if (mac === undefined) return { admit: false, why: "no lease and no neighbour with this address" };
-    const id = (await this.memberByMac(mac)) ?? undefined;
+    const id = await this.memberByMac(mac);
     if (id === undefined) return { admit: false, why: `${mac} is no server of the group` };
     if (!this.parts.gate.admit(id)) return { admit: false, why: "this server is about to be removed" };
     return { admit: true, id };
@@ -72,9 +79,9 @@ export class Enrolment {
             return answer(200, this.token());
           }
           const last = this.refusedAtMs.get(address);
-          if (last === undefined || clock.nowMs() - last >= SAY_AGAIN_MS) {
+          if (last === undefined || clock.monotonicMs() - last >= SAY_AGAIN_MS) {
             if (this.refusedAtMs.size > 1_000) this.refusedAtMs.clear();
-            this.refusedAtMs.set(address, clock.nowMs());
+            this.refusedAtMs.set(address, clock.monotonicMs());
             journal.write("enrol-refused", `${address}: ${v.why}`);
           }
           answer(403, "not a worker of this grid\n");
@@ -122,13 +129,22 @@ export class Enrolment {
   }
 
   private async memberByMac(mac: string): Promise<string | undefined> {
-    const cached = this.macs.get(mac);
+    const { clock } = this.parts;
+    const ageMs = (): number => clock.monotonicMs() - this.lookedAtMs;
+    if (this.macs.has(mac) && ageMs() < CACHE_MS) return this.macs.get(mac);
+    // A worker that has just been made is not in a list that somebody else asked for a moment ago.
+    if (this.look === undefined && ageMs() < LOOK_APART_MS) await (this.parts.sleep ?? sleepReal)(LOOK_APART_MS - ageMs());
+    this.look ??= this.lookAtCloud().finally(() => (this.look = undefined));
+    await this.look;
+    return this.macs.get(mac);
+  }
+
+  private async lookAtCloud(): Promise<void> {
     const { pool, clock } = this.parts;
-    if (clock.nowMs() - this.lookedAtMs < CACHE_MS) return cached;
+    const fromMs = clock.monotonicMs();
     const seen = await pool.observe();
     if (!seen.known) throw new Error(`the cloud does not answer: ${seen.reason}`);
-    this.lookedAtMs = clock.nowMs();
+    this.lookedAtMs = fromMs;
     this.macs = new Map(seen.value.members.flatMap((m) => m.macs.map((x) => [x.toLowerCase(), m.id] as const)));
-    return this.macs.get(mac);
   }
 }

@@ -24,3 +24,18 @@ export function readIfThere(path: string): Buffer | undefined {
     throw e;
   }
 }
+
+export type State<T> = { readonly value: T } | { readonly problem: string };
+
+/**
+ * Reads a file of our own state. One that is not there is undefined; whatever else is wrong with it (a folder in its place, no permission,
+ * cut off, not what we wrote) is told, and stops nobody: the start must not hang on what a crash left.
+ */
+export function readState<T>(path: string, parse: (text: string) => T): State<T> | undefined {
+  try {
+    const bytes = readIfThere(path);
+    return bytes === undefined ? undefined : { value: parse(bytes.toString("utf8")) };
+  } catch (e) {
+    return { problem: e instanceof Error ? e.message : String(e) };
+  }
+}

@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync, renameSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { readIfThere } from "./files";
+import { readState } from "./files";
 import type { Clock, Journal, JournalEntry } from "./ports";
 
 const MOST_BYTES = 2 * 2 ** 20;
@@ -13,7 +13,11 @@ export class FileJournal implements Journal {
   private bytes: number;
 
   constructor(private readonly path: string, private readonly clock: Clock, private readonly echo?: (line: string) => void, private readonly mostBytes = MOST_BYTES) {
-    mkdirSync(dirname(path), { recursive: true });
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+    } catch (e) {
+      echo?.(`journal: ${dirname(path)} cannot be made (${e instanceof Error ? e.message : String(e)}): entries stay in memory`);
+    }
     this.recent = [...read(`${path}.1`), ...read(path)].slice(-REMEMBERED);
     this.seq = this.recent.at(-1)?.seq ?? 0;
     this.bytes = sizeOf(path);
@@ -46,21 +50,28 @@ export class FileJournal implements Journal {
 function sizeOf(path: string): number {
   try {
     return statSync(path).size;
-  } catch (e) {
-    if ((e as NodeJS.ErrnoException).code === "ENOENT") return 0;
-    throw e;
+  } catch {
+    return 0; // not there, or not readable: writing tells
   }
 }
 
 /** A line that a crash cut off is left out: the ones around it still tell what happened. */
 function read(path: string): JournalEntry[] {
-  const text = readIfThere(path)?.toString("utf8") ?? "";
-  return text.split("\n").flatMap((line) => {
-    try {
-      const e = JSON.parse(line) as JournalEntry;
-      return typeof e.seq === "number" && typeof e.what === "string" ? [e] : [];
-    } catch {
-      return [];
-    }
-  });
+  const found = readState(path, (text) => text.split("\n").flatMap(readLine));
+  return found !== undefined && "value" in found ? found.value : [];
+}
+
+function readLine(line: string): JournalEntry[] {
+  try {
+    const e: unknown = JSON.parse(line);
+    return isEntry(e) ? [e] : [];
+  } catch {
+    return [];
+  }
+}
+
+function isEntry(e: unknown): e is JournalEntry {
+  if (typeof e !== "object" || e === null) return false;
+  const { seq, at, what, why, worker } = e as Record<string, unknown>;
+  return Number.isSafeInteger(seq) && typeof at === "string" && !Number.isNaN(Date.parse(at)) && typeof what === "string" && typeof why === "string" && (worker === undefined || typeof worker === "string");
 }

@@ -1,9 +1,16 @@
-import type { ControllerConfig } from "../components/config/controller-config";
-import { decide, type Decision, type Override } from "../components/policy/scaling";
+import { afterProbe } from "../components/policy/refusals";
+import { DEFAULT_TYPE, type ControllerConfig } from "../components/config/controller-config";
+import { SURE_LOOKS, type Decision, type Override } from "../components/policy/decision";
+import { isMendable } from "../components/policy/breaker";
+import { workerHostname } from "../components/policy/names";
+import { decide } from "../components/policy/scaling";
 import { act, message, noteGroupFailure, type Hands } from "./act";
 import { newMemory, type Memory, type Merged } from "./memory";
+import { dueForQuestion, freshWorker } from "./merge";
 import { picture, type Picture } from "./observe";
 import { unknown, type Clock, type CloudAlarms, type Gate, type Journal, type Pool, type Queue } from "./ports";
+import { causeOf } from "./same-cause";
+import { askTogether, atMostAtOnce } from "./together";
 
 export interface ControllerParts {
   readonly pool: Pool;
@@ -20,9 +27,15 @@ export interface ControllerParts {
 }
 
 /** The order matters: what takes work away from workers comes before what makes new ones. */
-const ORDER: Record<Decision["do"], number> = { fence: 0, cancelDrain: 1, remove: 2, start: 3, grow: 4, hold: 5 };
+const STEPS: readonly Decision["do"][] = ["fence", "cancelDrain", "remove", "start", "grow"];
 const HOLD_AGAIN_MS = 60_000;
 const LIST_SETTLES_MS = 20_000;
+/** Commands of HTCondor's tools or calls of the cloud at a time: they cost a process or a connection each. */
+const AT_ONCE = 8;
+const QUESTIONS_A_PASS = 20;
+const JOURNAL_SEEN = 200;
+/** What the one before us created and nobody has seen since: far longer than any list lags. */
+const TAKEN_OVER_MS = 1_800_000;
 
 /**
  * The loop: observe, decide, fence, act, verify. Level-triggered: every pass starts from what queue and cloud say now, so a
@@ -30,6 +43,7 @@ const LIST_SETTLES_MS = 20_000;
  */
 export class Controller {
   readonly memory: Memory = newMemory();
+  /** Wall clock, as all times that are shown. */
   readonly startedAtMs: number;
   latest: Picture | undefined;
   passes = 0;
@@ -37,19 +51,35 @@ export class Controller {
   lastKnown: { poolMs?: number; queueMs?: number } = {};
   private readonly said = new Map<string, number>();
   private lastSaid = "";
+  /** The first list may be empty for once, while whoever is there does not speak at this moment. */
+  private listsToSee = SURE_LOOKS;
 
   constructor(private readonly parts: ControllerParts) {
     this.startedAtMs = parts.clock.nowMs();
-    // The one before us may have created workers that the cloud does not list yet: wait for the list before making more.
-    const lastGrow = [...parts.journal.tail(50)].reverse().find((e) => e.what === "grow");
-    const untilMs = lastGrow === undefined ? 0 : Date.parse(lastGrow.at) + LIST_SETTLES_MS;
-    if (untilMs > this.startedAtMs) this.memory.createGate = { untilMs, mendable: false, why: "workers were ordered just before this controller started: the cloud's list is watched first" };
+    this.takeOver();
+  }
+
+  /** The one before us may have created workers that the cloud does not list yet: wait for the list before making more. */
+  private takeOver(): void {
+    const { journal, clock, config } = this.parts;
+    const tail = journal.tail(1_000), nowMs = clock.monotonicMs();
+    const ageMs = (at: string): number => Math.max(0, this.startedAtMs - Date.parse(at));
+    const lastGrow = [...tail].reverse().find((e) => e.what === "grow");
+    const waitMs = lastGrow === undefined ? 0 : LIST_SETTLES_MS - ageMs(lastGrow.at);
+    if (waitMs > 0) this.memory.createGate = { untilMs: nowMs + waitMs, why: "workers were ordered just before this controller started: the cloud's list is watched first" };
+    for (const e of tail) if (e.what === "proven") this.memory.proven.add(e.why);
+    const gone = new Set(tail.filter((e) => e.what === "gone").map((e) => e.worker));
+    for (const e of tail) {
+      const id = e.what === "created" ? /^server (\S+)$/.exec(e.why)?.[1] : undefined;
+      if (id === undefined || gone.has(e.worker) || ageMs(e.at) > TAKEN_OVER_MS) continue;
+      this.memory.workers.set(id, freshWorker({ id, name: e.worker ?? id, status: "unknown", copying: true, macs: [] }, `${workerHostname(id)}.${config.poolDomain}`, nowMs));
+    }
   }
 
   /** One pass. Answers whether the next one should come soon, because something is on its way. */
   async pass(): Promise<boolean> {
     const { clock } = this.parts;
-    const from = clock.nowMs();
+    const from = clock.monotonicMs();
     let soon = false;
     let error: string | undefined;
     try {
@@ -59,31 +89,67 @@ export class Controller {
       this.say("pass-failed", error);
     }
     this.passes += 1;
-    this.lastPass = { atMs: clock.nowMs(), tookMs: clock.nowMs() - from, error };
+    this.lastPass = { atMs: clock.nowMs(), tookMs: Math.round(clock.monotonicMs() - from), error };
     return soon;
   }
 
   private async observeAndAct(): Promise<boolean> {
-    const { pool, queue, clock, config, gate, override } = this.parts;
+    const { pool, queue, clock, config, gate, override, journal } = this.parts;
+    const askedMs = clock.monotonicMs();
     const [poolSeen, queueSeen, alarms] = await Promise.all([
       pool.observe().catch((e: unknown) => unknown(message(e))),
       queue.observe().catch((e: unknown) => unknown(message(e))),
       this.parts.alarms?.observe().catch((e: unknown) => unknown(message(e))),
     ]);
-    const nowMs = clock.nowMs();
-    if (poolSeen.known) this.lastKnown.poolMs = nowMs;
-    if (queueSeen.known) this.lastKnown.queueMs = nowMs;
-    const previous: readonly Merged[] = this.latest?.workers ?? [];
-    if (poolSeen.known) noteGroupFailure(this.memory, poolSeen.value, { write: (what, why) => this.record(what, why) }, nowMs);
-    const now = picture(this.memory, { pool: poolSeen, queue: queueSeen, ...(alarms === undefined ? {} : { alarms }) }, config, override.get(), gate, nowMs, previous);
+    if (poolSeen.known) await this.askForUnlisted();
+    const nowMs = clock.monotonicMs(), wallMs = clock.nowMs();
+    if (poolSeen.known) this.lastKnown.poolMs = wallMs;
+    if (queueSeen.known) this.lastKnown.queueMs = wallMs;
+    if (poolSeen.known) noteGroupFailure(this.memory, poolSeen.value, DEFAULT_TYPE, { write: (what, why) => this.record(what, why) }, nowMs);
+    const look = { pool: poolSeen, queue: queueSeen, ageMs: nowMs - askedMs, ...(alarms === undefined ? {} : { alarms }) };
+    const now = picture(this.memory, { look, config, override: override.get(), gate, nowMs, wallMs, journal: journal.tail(JOURNAL_SEEN), previous: this.latest?.workers ?? [] });
     this.latest = now;
     if (poolSeen.known) {
       this.forgetVanishedDrains(now.workers);
+      this.tellDisagreement(now.workers);
+      this.noteProven(now.workers);
       await this.tend();
     }
-    const decisions = decide(now.input);
+    const unsure = this.listsToSee > 0;
+    if (poolSeen.known && unsure) this.listsToSee -= 1;
+    const createGate = unsure ? { untilMs: nowMs + 1, why: "this controller has just begun: the cloud's list is looked at again before anything is made" } : now.input.createGate; // guard: a new controller looks twice
+    const decisions = decide({ ...now.input, createGate });
     for (const d of decisions) if (d.do === "hold") this.say("hold", d.why);
-    return this.carryOut(decisions, now.workers);
+    return (await this.carryOut(decisions, now)) || unsure;
+  }
+
+  /** Whom the cloud's lists have lacked for a while, they may lack wrongly: each is asked for by itself. */
+  private async askForUnlisted(): Promise<void> {
+    const { pool, clock } = this.parts;
+    const due = dueForQuestion(this.memory, clock.monotonicMs(), QUESTIONS_A_PASS);
+    await atMostAtOnce(AT_ONCE, due, async (id) => {
+      const status = await pool.statusNow(id).catch((e: unknown) => unknown(message(e)));
+      const seen = this.memory.workers.get(id);
+      if (seen !== undefined) seen.saidGone = status.known && status.value === "gone";
+    });
+  }
+
+  private tellDisagreement(workers: readonly Merged[]): void {
+    for (const w of workers) {
+      if (w.off !== undefined && w.machine !== undefined && w.phase !== "removing") this.say("disagreement", `the cloud says ${w.server}, but the pool hears from it: it is left alone`, w.name);
+    }
+  }
+
+  /** In the journal, so that the next controller need not find out again. */
+  private noteProven(workers: readonly Merged[]): void {
+    const { proven } = this.memory;
+    for (const w of workers) {
+      if (!w.everJoined || w.retiring !== undefined || proven.has(w.type)) continue;
+      proven.add(w.type);
+      this.record("proven", w.type, w.name);
+    }
+    // A changed definition has to prove itself anew.
+    for (const w of workers) if (w.retiring !== undefined && !workers.some((x) => x.type === w.type && x.retiring === undefined && x.everJoined)) proven.delete(w.type);
   }
 
   /** Before anything is decided: a group that is out of order could take a worker that nobody chose. */
@@ -95,32 +161,53 @@ export class Controller {
     }
   }
 
-  private async carryOut(decisions: readonly Decision[], workers: readonly Merged[]): Promise<boolean> {
-    const { config, pool, queue, gate, journal, clock, override, randomSuffix } = this.parts;
-    const hands: Hands = {
-      pool, queue, gate, nowMs: () => clock.nowMs(), newName: () => `${config.gridName}-worker-${randomSuffix()}`,
+  private hands(): Hands {
+    const { config, pool, queue, gate, clock, override, randomSuffix } = this.parts;
+    return {
+      pool, queue, gate, nowMs: () => clock.monotonicMs(), defaultType: DEFAULT_TYPE, joinTimeoutSeconds: config.scaling.joinTimeoutSeconds,
+      newName: (type) => `${config.gridName}-${type === DEFAULT_TYPE ? "worker" : `worker-${type}`}-${randomSuffix()}`,
+      occupancy: askTogether(queue),
+      machineOf: (id) => ({ short: workerHostname(id), full: `${workerHostname(id)}.${config.poolDomain}` }),
       drainDone: (id) => override.drainDone(id),
-      journal: { tail: (n) => journal.tail(n), write: (what, why, worker) => this.record(what, why, worker) },
+      journal: { write: (what, why, worker) => this.record(what, why, worker) },
     };
+  }
+
+  private async carryOut(decisions: readonly Decision[], now: Picture): Promise<boolean> {
+    const hands = this.hands();
+    const workers = new Map(now.workers.map((w) => [w.id, w]));
+    const gateBefore = this.memory.createGate, breakersBefore = new Map(this.memory.breakers);
+    const learnt = (): boolean => this.memory.createGate !== gateBefore || [...this.memory.breakers].some(([k, s]) => s.untilMs > (breakersBefore.get(k)?.untilMs ?? 0));
     let soon = false;
-    const ordered = [...decisions].sort((a, b) => ORDER[a.do] - ORDER[b.do]);
-    const removals = ordered.filter((d) => d.do === "remove");
-    const gateBefore = this.memory.createGate;
-    for (const d of ordered) {
-      if (d.do === "remove") {
-        if (d !== removals[0]) continue; // all removals go together: each waits for its own server
-        const results = await Promise.all(removals.map((r) => act(r, workers, this.memory, hands)));
+    for (const step of STEPS) {
+      const all = decisions.filter((d) => d.do === step);
+      if (step !== "grow") {
+        const results = await atMostAtOnce(AT_ONCE, all, (d) => act(d, workers, this.memory, hands));
         soon ||= results.some(Boolean);
-      } else if (d.do === "grow" && this.memory.createGate !== gateBefore) soon = true; // this very pass has learnt a reason to wait
-      else if (d.do !== "hold") soon = (await act(d, workers, this.memory, hands)) || soon;
+        continue;
+      }
+      for (const d of all) {
+        if (learnt()) soon = true; // this very pass has learnt a reason to wait
+        else {
+          soon = (await act(d, workers, this.memory, hands)) || soon;
+          this.noteProbes(now);
+        }
+      }
     }
     return soon;
   }
 
+  /** Groups for which a worker was tried once more wait longer for the next one. */
+  private noteProbes(now: Picture): void {
+    const { refused } = this.memory;
+    for (const [key, r] of refused) if (r.probeAtMs <= now.input.nowMs) refused.set(key, afterProbe(r, now.input.nowMs));
+  }
+
   /** Somebody wants workers now, perhaps after a repair: neither failed joins nor refusals of the cloud are waited out any longer. */
   tryAgain(): void {
-    if (this.memory.createGate?.mendable !== true) return;
-    Object.assign(this.memory, { createGate: undefined, joinFailures: 0, createFailures: 0 } satisfies Partial<Memory>);
+    const held = [...this.memory.breakers].filter(([, s]) => isMendable(s.failureClass) && s.inARow > 0);
+    if (held.length === 0) return;
+    for (const [key] of held) this.memory.breakers.delete(key);
     this.record("operator", "workers are wanted now: creating is tried again at once");
   }
 
@@ -139,10 +226,10 @@ export class Controller {
     }
   }
 
-  /** Writes what is worth knowing once: the same words with other figures wait until something else happened, or a minute. */
+  /** Writes what is worth knowing once: the same cause with other figures waits until something else happened, or a minute. */
   private say(what: string, why: string, worker?: string): void {
-    const key = `${what}/${worker ?? ""}/${why.replace(/\d+(\.\d+)?/g, "#")}`;
-    const nowMs = this.parts.clock.nowMs();
+    const key = `${what}/${worker ?? ""}/${causeOf(why)}`;
+    const nowMs = this.parts.clock.monotonicMs();
     const before = this.said.get(key);
     if (key === this.lastSaid || (before !== undefined && nowMs - before < HOLD_AGAIN_MS)) return;
     if (this.said.size > 500) this.said.clear();

@@ -1,38 +1,42 @@
+import type { MetricSample } from "../components/policy/alarm-rules";
 import type { CpuSample } from "../components/policy/alarms";
-import { matchKey, whyNever, type QueueJob, type Room } from "../components/policy/demand";
-import { workerHostname } from "../components/policy/names";
-import type { Phase, RemovalBasis, WorkerView } from "../components/policy/scaling";
-import type { CloudAlarmStates, Gate, Machine, Member, Observed, PoolView, QueueView } from "./ports";
+import type { BreakerState, FailureClass } from "../components/policy/breaker";
+import type { Offer, Refusal } from "../components/policy/demand";
+import type { Phase, RemovalBasis, WorkerView } from "../components/policy/decision";
+import type { CloudAlarmStates, Machine, Member, Observed, PoolView, QueueView } from "./ports";
 
 /**
- * What the controller has seen so far. Nothing here is the truth: losing it (a crash, a restart) costs time, because idle
- * times and time limits begin anew, but never a worker, a job or a duplicate.
+ * What the controller has seen so far; all times monotonic. Nothing here is the truth: losing it (a crash, a restart) costs time, because
+ * idle times and time limits begin anew, but never a worker, a job or a duplicate.
  */
 export interface Memory {
   readonly workers: Map<string, SeenWorker>;
-  /** Created, but perhaps not listed by the cloud yet. */
-  readonly recentCreates: Map<string, { readonly name: string; readonly atMs: number }>;
   /** Verified gone, but perhaps still listed. */
   readonly gone: Map<string, number>;
   samples: readonly CpuSample[];
-  highActedMs?: number;
-  lowActedMs?: number;
+  /** For the operator's own rules, oldest first. */
+  metrics: readonly MetricSample[];
+  /** When an alarm or rule last acted, by its name. */
+  readonly actedMs: Map<string, number>;
   lastResizeMs?: number;
-  joinFailures: number;
-  lastJoinFailureMs?: number;
-  lastCreateFailureMs?: number;
+  /** By type and class of failure. */
+  readonly breakers: Map<string, BreakerState>;
   /** The failure of the cloud's group that has been noted. */
   failureKey?: string;
-  createFailures: number;
-  /** `mendable`: somebody may have mended the cause, so a new order of theirs ends the wait. */
-  createGate?: { readonly untilMs: number; readonly why: string; readonly mendable: boolean };
-  /** What a worker really offers to jobs, once one has joined. */
-  workerRoom?: Room;
-  /** Groups of jobs that an idle worker with room did not get, and until when to believe it. */
-  readonly refused: Map<string, number>;
-  /** Running jobs of the last look, to count those that have left. */
-  readonly jobsSeen: Set<string>;
-  jobsDone: number;
+  createGate?: { readonly untilMs: number; readonly why: string };
+  /** When workers were ordered, of the last minute. */
+  orders: readonly { readonly atMs: number; readonly count: number }[];
+  /** What a worker of a type really offers to jobs, once one has joined. */
+  readonly offers: Map<string, Offer>;
+  /** Types of which a worker has joined, also before this controller began. */
+  readonly proven: Set<string>;
+  /** Groups of jobs that match and were not served by an idle worker with room. */
+  readonly refused: Map<string, Refusal>;
+  /** How long workers needed from the order to the pool, newest last. */
+  boots: readonly number[];
+  /** Groups of the last look, to see which have been served. */
+  groupsSeen: ReadonlyMap<string, { readonly count: number; readonly queuedAtMs: number }>;
+  lastQueueLookMs?: number;
 }
 
 export interface SeenWorker {
@@ -40,32 +44,54 @@ export interface SeenWorker {
   phase: Phase;
   phaseSinceMs: number;
   everJoined: boolean;
+  /** When this controller ordered it. */
+  orderedAtMs?: number;
+  /** First seen running. */
+  runningAtMs?: number;
   joinedAtMs?: number;
+  firstJobAtMs?: number;
   idleSinceMs?: number;
   fenced: boolean;
+  cancelledAtMs?: number;
   absentLooks: number;
-  removing?: RemovalBasis;
+  /** Its removal has been ordered; `answered`: and the cloud has said that it takes place. */
+  removing?: { readonly basis: RemovalBasis; readonly answered: boolean };
   /** When its jobs were told to go (`--now`): they get a moment to say goodbye to the queue. */
   evictedAtMs?: number;
   /** As the cloud last showed it. */
   member: Member;
+  /** The cloud's word that it is off, since when and how often in a row. */
+  off?: { readonly sinceMs: number; readonly looks: number };
+  /** The cloud's list has lacked it. */
+  unlisted?: { readonly sinceMs: number; readonly looks: number };
+  /** What a question for it alone said, when the list lacked it. */
+  saidGone: boolean;
+  /** The collector's time of its last ad, and when we saw that change. */
+  heard?: { readonly raw: number; readonly atMs: number };
+  unhealthy?: string;
+  /** Jobs seen running there at the last look. */
+  running: ReadonlySet<string>;
+  /** A job that ran there has left it and did not come back to the queue. */
+  endedJob: boolean;
+  gaveBack: boolean;
+  /** More slots are claimed than jobs run: jobs that the queue still calls waiting are starting there. */
+  ahead?: { readonly sinceMs: number; readonly jobs: number };
   /** Full name in the pool, as last seen or as expected. */
   machine: string;
+  address?: string;
 }
 
 export const newMemory = (): Memory => ({
-  workers: new Map(), recentCreates: new Map(), gone: new Map(), samples: [], joinFailures: 0, createFailures: 0, refused: new Map(), jobsSeen: new Set(), jobsDone: 0,
+  workers: new Map(), gone: new Map(), samples: [], metrics: [], actedMs: new Map(), breakers: new Map(), orders: [], offers: new Map(), proven: new Set(), refused: new Map(), boots: [], groupsSeen: new Map(),
 });
-
-const LIST_LAG_MS = 120_000;
-const REFUSAL_SHOWN_AFTER_MS = 60_000;
-const REFUSAL_BELIEVED_MS = 1_800_000;
 
 export interface Look {
   readonly pool: Observed<PoolView>;
   readonly queue: Observed<QueueView>;
   /** Missing where the cloud evaluates no alarm. */
   readonly alarms?: Observed<CloudAlarmStates>;
+  /** How old the answers are at most when they are judged: time since the questions were put. */
+  readonly ageMs?: number;
 }
 
 /** A worker with both its sides. */
@@ -75,96 +101,4 @@ export interface Merged extends WorkerView {
   readonly machineName: string;
 }
 
-/** Puts cloud and queue together, worker by worker, and notes what that says about time. Call only with a known pool. */
-export function merge(memory: Memory, members: readonly Member[], queue: Observed<QueueView>, gate: Gate, poolDomain: string, nowMs: number): readonly Merged[] {
-  const all = withRecent(memory, members, nowMs);
-  const present = new Set(all.map((m) => m.id));
-  for (const id of memory.workers.keys()) if (!present.has(id)) memory.workers.delete(id);
-  return all.map((member) => mergeOne(memory, member, queue, gate, poolDomain, nowMs));
-}
-
-/** Bridges the lag of the cloud's list in both directions. */
-function withRecent(memory: Memory, members: readonly Member[], nowMs: number): readonly Member[] {
-  const listed = new Set(members.map((m) => m.id));
-  for (const [id, atMs] of memory.gone) if (!listed.has(id) && nowMs - atMs > LIST_LAG_MS) memory.gone.delete(id);
-  for (const [id, { atMs }] of memory.recentCreates) if (listed.has(id) || nowMs - atMs > LIST_LAG_MS) memory.recentCreates.delete(id);
-  const missing = [...memory.recentCreates].map(([id, { name }]): Member => ({ id, name, status: "unknown", copying: true, macs: [] }));
-  // A server that has left the list may have left its disks: its removal ends when the pool has verified both.
-  const leaving = [...memory.workers].flatMap(([id, w]) => (w.removing === undefined || listed.has(id) || memory.recentCreates.has(id) ? [] : [{ ...w.member, status: "stopping" as const }]));
-  return [...members, ...missing, ...leaving].filter((m) => !memory.gone.has(m.id));
-}
-
-function mergeOne(memory: Memory, member: Member, queue: Observed<QueueView>, gate: Gate, poolDomain: string, nowMs: number): Merged {
-  const expected = `${workerHostname(member.id)}.${poolDomain}`;
-  const seen = memory.workers.get(member.id) ?? fresh(member, expected, nowMs);
-  seen.member = member;
-  memory.workers.set(member.id, seen);
-  const machine = queue.known ? queue.value.machines.find((m) => m.serverId === member.id) : undefined;
-  if (machine !== undefined) seen.machine = machine.name;
-  const running = queue.known ? queue.value.jobs.filter((j) => j.state === "running" && j.machine === seen.machine) : [];
-  const jobs = Math.max(machine?.claims ?? 0, running.length);
-  if (queue.known) note(seen, member, machine, jobs, nowMs);
-  const starts = running.flatMap((j) => (j.startedAtMs === undefined ? [] : [j.startedAtMs]));
-  return {
-    id: member.id, name: workerHostname(member.id), phase: seen.phase, phaseSinceMs: seen.phaseSinceMs, server: member.status, copying: member.copying,
-    detail: member.detail, retiring: member.retiring, doomed: member.doomed,
-    everJoined: seen.everJoined, admitted: seen.everJoined || gate.admitted(member.id), jobs, oldestJobStartMs: starts.length > 0 ? Math.min(...starts) : undefined,
-    idleSinceMs: seen.idleSinceMs, drainReason: machine?.drainReason, fenced: seen.fenced, absentLooks: seen.absentLooks,
-    member, machine, machineName: seen.machine,
-  };
-}
-
-const fresh = (member: Member, machine: string, nowMs: number): SeenWorker => ({ member, firstSeenMs: nowMs, phase: "booting", phaseSinceMs: nowMs, everJoined: false, fenced: false, absentLooks: 0, machine });
-
-function note(seen: SeenWorker, member: Member, machine: Machine | undefined, jobs: number, nowMs: number): void {
-  const phase = phaseOf(seen, member, machine, jobs);
-  if (machine === undefined) seen.absentLooks += 1;
-  else {
-    seen.absentLooks = 0;
-    if (!seen.everJoined) seen.joinedAtMs = nowMs;
-    seen.everJoined = true;
-    seen.fenced = machine.draining && (machine.drainReason?.startsWith("elastigrid:") ?? false);
-  }
-  if (phase !== seen.phase) {
-    seen.phase = phase;
-    seen.phaseSinceMs = nowMs;
-  }
-  if (phase !== "idle") seen.idleSinceMs = undefined;
-  else seen.idleSinceMs ??= nowMs;
-}
-
-function phaseOf(seen: SeenWorker, member: Member, machine: Machine | undefined, jobs: number): Phase {
-  if (seen.removing !== undefined) return "removing";
-  if (machine === undefined || member.status === "stopped") {
-    if (seen.everJoined || machine !== undefined) return "lost";
-    return member.status === "running" ? "joining" : "booting";
-  }
-  if (machine.drained && jobs === 0) return "drained";
-  if (machine.draining) return "draining";
-  return jobs > 0 ? "busy" : "idle";
-}
-
-/** Learns what a worker offers, which jobs no worker gets, and how many jobs have left the queue. */
-export function learn(memory: Memory, queue: QueueView, workers: readonly Merged[], nowMs: number): void {
-  const totals = workers.flatMap((w) => (w.machine === undefined ? [] : [w.machine.total]));
-  if (totals.length > 0) {
-    const most = (of: (t: (typeof totals)[number]) => number): number => Math.max(...totals.map(of));
-    memory.workerRoom = { cpus: most((t) => t.cpus), memoryMiB: most((t) => t.memoryMiB), diskMiB: most((t) => t.diskMiB) };
-  }
-  for (const [key, untilMs] of memory.refused) if (nowMs >= untilMs) memory.refused.delete(key);
-  for (const j of queue.jobs) if (j.state === "running") memory.refused.delete(matchKey(j));
-  const rooms = workers.flatMap((w) => (w.phase === "idle" && w.machine !== undefined && nowMs - (w.idleSinceMs ?? nowMs) >= REFUSAL_SHOWN_AFTER_MS ? [room(w.machine)] : []));
-  for (const j of queue.jobs) {
-    if (j.state !== "waiting" || nowMs - j.queuedAtMs < REFUSAL_SHOWN_AFTER_MS) continue;
-    if (rooms.some((r) => whyNever(j, r) === undefined)) memory.refused.set(matchKey(j), nowMs + REFUSAL_BELIEVED_MS);
-  }
-  countDone(memory, queue.jobs);
-}
-
-function countDone(memory: Memory, jobs: readonly QueueJob[]): void {
-  const now = new Set(jobs.map((j) => j.id));
-  for (const id of memory.jobsSeen) if (!now.has(id)) { memory.jobsDone += 1; memory.jobsSeen.delete(id); }
-  for (const id of now) memory.jobsSeen.add(id);
-}
-
-export const room = (m: Machine): Room => ({ cpus: m.free.cpus, memoryMiB: m.free.memoryMiB, diskMiB: m.free.diskMiB });
+export const breakerKey = (type: string, failureClass: FailureClass): string => `${type}/${failureClass}`;

@@ -1,74 +1,123 @@
+import { evaluateRule, lastActedOf, sampleMetrics, windowSeconds, type RuleVerdict } from "../components/policy/alarm-rules";
 import { cloudVerdict, evaluateAlarm, remember, type AlarmVerdict } from "../components/policy/alarms";
-import type { ControllerConfig } from "../components/config/controller-config";
-import { matchKey, packDemand, type Demand, type Room } from "../components/policy/demand";
-import { slotMemoryMiB } from "../components/policy/sizes";
-import type { DecisionInput, Override } from "../components/policy/scaling";
-import { learn, merge, room, type Look, type Memory, type Merged } from "./memory";
-import type { Gate } from "./ports";
+import { gateOf } from "../components/policy/breaker";
+import { declaredAd, DEFAULT_TYPE, typesOf, type ControllerConfig } from "../components/config/controller-config";
+import { NO_DEMAND, packDemand, type Demand, type Offer } from "../components/policy/demand";
+import { isComing, isWorking, type DecisionInput, type Override } from "../components/policy/decision";
+import { freeRooms, leadMs, learn, lessStarting } from "./learn";
+import type { Look, Memory, Merged } from "./memory";
+import { merge } from "./merge";
+import type { Gate, JournalEntry, QueueView } from "./ports";
 
 /** One look at the grid, put together: what policy decides on, and what the status shows. */
 export interface Picture {
+  /** Wall clock. */
   readonly atMs: number;
   readonly look: Look;
   readonly workers: readonly Merged[];
   readonly demand: Demand;
-  readonly alarms: { readonly high: AlarmVerdict; readonly low: AlarmVerdict };
+  readonly alarms: { readonly high: AlarmVerdict; readonly low: AlarmVerdict; readonly rules: readonly RuleVerdict[] };
   readonly input: DecisionInput;
 }
 
-const NO_DEMAND: Demand = { placeable: 0, newWorkers: 0, fitting: 0, unmatchable: 0 };
-const AFTER_THREE = 3;
+export interface PictureInput {
+  readonly look: Look;
+  readonly config: ControllerConfig;
+  readonly override: Override;
+  readonly gate: Gate;
+  /** The journal's newest entries, which rules may count. */
+  readonly journal: readonly JournalEntry[];
+  /** Monotonic. */
+  readonly nowMs: number;
+  readonly wallMs: number;
+  /** Shown on where the cloud is unknown. */
+  readonly previous: readonly Merged[];
+}
 
-/** Turns a look into plain data. `previous` workers are shown on where the cloud is unknown. */
-export function picture(memory: Memory, look: Look, config: ControllerConfig, override: Override, gate: Gate, nowMs: number, previous: readonly Merged[]): Picture {
+const MINUTE_MS = 60_000;
+/** Looks further apart than this many intervals (or half a minute) have not watched what lies between. */
+const GAP_INTERVALS = 3;
+const GAP_MS = 30_000;
+
+/** Turns a look into plain data. */
+export function picture(memory: Memory, p: PictureInput): Picture {
+  const { look, config, override, nowMs, wallMs } = p;
   const { pool, queue } = look;
-  const workers = pool.known ? merge(memory, pool.value.members, queue, gate, config.poolDomain, nowMs) : previous;
-  if (pool.known && queue.known) {
-    learn(memory, queue.value, workers, nowMs);
-    memory.joinFailures = forgive(memory, workers);
-  }
+  const gapMs = Math.max(GAP_MS, config.scaling.intervalSeconds * 1000 * GAP_INTERVALS);
+  const workers = pool.known
+    ? merge(memory, { members: pool.value.members, queue, gate: p.gate, poolDomain: config.poolDomain, defaultType: DEFAULT_TYPE, pins: override.pins, billingPeriodSeconds: config.scaling.billingPeriodSeconds, gapMs, nowMs, wallMs })
+    : p.previous;
+  if (pool.known && queue.known) learn(memory, queue.value, workers, nowMs, wallMs);
   sample(memory, look, workers, config, nowMs);
   const { cpuHigh } = config.alarms;
-  const alarms = { high: verdict("high", memory, look, config, nowMs), low: verdict("low", memory, look, config, nowMs) };
-  const waiting = queue.known ? queue.value.jobs.filter((j) => j.state === "waiting") : [];
-  const demand = queue.known && pool.known ? packDemand({
-    waiting, worker: workerRoom(memory, config), refused: new Set(memory.refused.keys()),
-    free: workers.flatMap((w) => (w.machine !== undefined && w.retiring === undefined && (w.phase === "idle" || w.phase === "busy") ? [room(w.machine)] : [])),
-    booting: workers.filter((w) => (w.phase === "booting" || w.phase === "joining") && w.retiring === undefined && w.server !== "failed" && w.server !== "gone").length,
-  }) : NO_DEMAND;
-  const queued = waiting.filter((j) => !memory.refused.has(matchKey(j))).map((j) => j.queuedAtMs);
-  const broken = memory.joinFailures >= AFTER_THREE;
+  const demand = queue.known && pool.known ? demandOf(memory, queue.value, workers, p) : NO_DEMAND;
+  const alarms = { high: verdict("high", memory, look, config, nowMs), low: verdict("low", memory, look, config, nowMs), rules: judgeRules(memory, p, workers, demand) };
+  memory.orders = memory.orders.filter((o) => nowMs - o.atMs < MINUTE_MS);
+  const { createsPerMinute } = config.scaling;
   const input: DecisionInput = {
     nowMs, workers, demand, alarms: { ...alarms, highPeriodSeconds: cpuHigh.periodSeconds * cpuHigh.evaluationPeriods },
     poolUnknown: pool.known ? undefined : pool.reason, queueUnknown: queue.known ? undefined : queue.reason,
+    poolPartial: pool.known ? pool.partial : undefined, queuePartial: queue.known ? queue.partial : undefined,
     poolClosing: pool.known ? pool.value.closing : undefined, poolBusy: pool.known ? pool.value.busy : undefined,
-    oldestWaitingMs: queued.length > 0 ? queued.reduce((a, b) => Math.min(a, b)) : undefined,
-    limits: config.workers, override, scaling: config.scaling, lastResizeMs: memory.lastResizeMs,
-    createGate: memory.createGate === undefined ? undefined : { ...memory.createGate, atMost: broken ? 1 : undefined },
+    oldestWaitMs: demand.oldestQueuedMs === undefined ? undefined : Math.max(0, wallMs - demand.oldestQueuedMs),
+    limits: config.workers, types: typesOf(config.workers).map((t) => ({ name: t.name, max: t.max, gate: gateOf(memory.breakers.values(), t.name, nowMs, unproven(memory, t.name, workers)) })),
+    override, scaling: config.scaling, lastResizeMs: memory.lastResizeMs, createGate: memory.createGate,
+    createsLeft: createsPerMinute === undefined ? undefined : createsPerMinute - memory.orders.reduce((n, o) => n + o.count, 0),
   };
-  return { atMs: nowMs, look, workers, demand, alarms, input };
+  return { atMs: wallMs, look, workers, demand, alarms, input };
+}
+
+function demandOf(memory: Memory, queue: QueueView, workers: readonly Merged[], { config, nowMs, wallMs }: PictureInput): Demand {
+  const coming: Record<string, number> = {};
+  for (const w of workers) if (isComing(w) && w.retiring === undefined) coming[w.type] = (coming[w.type] ?? 0) + 1;
+  return packDemand({
+    groups: lessStarting(memory, queue, nowMs), free: freeRooms(workers, nowMs), coming, offers: offersOf(memory, config, workers), refused: memory.refused,
+    limitsLeft: queue.limitsLeft, spareSlots: config.scaling.spareSlots, nowMs, queueNowMs: wallMs, leadMs: leadMs(memory),
+  });
+}
+
+/** The operator's own rules, judged on what this look and those before it have shown. */
+function judgeRules(memory: Memory, { look, config, nowMs, wallMs, journal }: PictureInput, workers: readonly Merged[], demand: Demand): readonly RuleVerdict[] {
+  const { rules = [] } = config.alarms;
+  if (rules.length === 0) return [];
+  const { pool, queue } = look;
+  const notHelped = new Set(demand.reasons.map((r) => r.key));
+  const seen = sampleMetrics({
+    nowMs, queueNowMs: wallMs, journal,
+    ...(queue.known ? { waiting: queue.value.groups.filter((g) => g.needsNoWorker !== true && !notHelped.has(g.key)), running: queue.value.counts.running } : {}),
+    ...(queue.known && pool.known ? { workers: workers.filter(isServing).map((w) => ({ cpuPercent: w.machine?.cpuPercent, ...(w.idleSinceMs === undefined ? {} : { idleForMs: nowMs - w.idleSinceMs }) })) } : {}),
+  }, memory.metrics.at(-1));
+  memory.metrics = remember(memory.metrics, seen, windowSeconds(rules));
+  return rules.map((r) => evaluateRule(r, memory.metrics, nowMs, lastActedOf(r, rules, memory.actedMs)));
+}
+
+const isServing = (w: Merged): boolean => isComing(w) || isWorking(w);
+
+/** How many are on their way, where none of the type has ever joined. */
+function unproven(memory: Memory, type: string, workers: readonly Merged[]): number | undefined {
+  const mine = workers.filter((w) => w.type === type && w.retiring === undefined);
+  if (memory.proven.has(type) || mine.some((w) => w.everJoined)) return undefined;
+  return mine.filter(isComing).length;
+}
+
+/** What a new worker of each type offers: as one has shown, or as declared. */
+function offersOf(memory: Memory, config: ControllerConfig, workers: readonly Merged[]): readonly Offer[] {
+  const types = typesOf(config.workers);
+  return types.map((type): Offer => {
+    const { name, vcpus, memoryMiB, diskMiB, resources, price, max } = type;
+    const declared: Offer = { type: name, learned: false, ad: declaredAd(type, types), room: { cpus: vcpus, memoryMiB, diskMiB, ...(resources === undefined ? {} : { resources }) } };
+    const most = max === undefined ? undefined : Math.max(0, max - workers.filter((w) => w.type === name).length);
+    return { ...(memory.offers.get(name) ?? declared), ...(price === undefined ? {} : { price }), ...(most === undefined ? {} : { most }) };
+  });
 }
 
 /** The cloud's own word where it evaluates the alarm; else ours, from what the workers tell. */
 function verdict(side: "high" | "low", memory: Memory, { alarms }: Look, config: ControllerConfig, nowMs: number): AlarmVerdict {
   const rule = side === "high" ? config.alarms.cpuHigh : config.alarms.cpuLow;
-  const actedMs = side === "high" ? memory.highActedMs : memory.lowActedMs;
+  const actedMs = memory.actedMs.get(`cpu-${side}`);
   if (alarms?.known === false) return cloudVerdict(rule, alarms, nowMs, actedMs);
   const state = alarms?.value[side];
   return state === undefined ? evaluateAlarm(side, rule, memory.samples, nowMs, actedMs) : cloudVerdict(rule, { known: true, value: state }, nowMs, actedMs);
-}
-
-/** A worker that joined after the last failures shows that joining works again. */
-function forgive(memory: Memory, workers: readonly Merged[]): number {
-  if (memory.joinFailures === 0) return 0;
-  const since = memory.lastJoinFailureMs ?? 0;
-  const joined = workers.some((w) => (w.phase === "idle" || w.phase === "busy") && (memory.workers.get(w.id)?.joinedAtMs ?? 0) > since);
-  if (joined) memory.createGate = undefined;
-  return joined ? 0 : memory.joinFailures;
-}
-
-function workerRoom(memory: Memory, config: ControllerConfig): Room {
-  return memory.workerRoom ?? { cpus: config.workers.vcpus, memoryMiB: slotMemoryMiB(config.workers.memoryMiB), diskMiB: config.workers.diskMiB };
 }
 
 function sample(memory: Memory, look: Look, workers: readonly Merged[], config: ControllerConfig, nowMs: number): void {

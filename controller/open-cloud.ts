@@ -1,10 +1,11 @@
 import { makeClient } from "../components/cloudsigma/client";
-import type { ControllerConfig, OpenstackTarget } from "../components/config/controller-config";
-import type { OpenstackSettings } from "../components/openstack/api";
+import { DEFAULT_TYPE, typesOf, type ControllerConfig, type OpenstackTarget, type WorkerLimits, type WorkerType } from "../components/config/controller-config";
+import type { Openstack, OpenstackSettings } from "../components/openstack/api";
 import { makeOpenstack } from "../components/openstack/client";
 import { CloudsigmaPool } from "./adapters/cloudsigma-pool";
 import { OpenstackAlarms } from "./adapters/openstack-alarms";
 import { OpenstackPool } from "./adapters/openstack-pool";
+import { TypedPools } from "./adapters/typed-pools";
 import type { CloudAlarms, Pool } from "./ports";
 
 export interface OpenedCloud {
@@ -24,13 +25,19 @@ export function openCloud(config: ControllerConfig, credentials: Credentials): O
   if (cloud.kind === "cloudsigma") {
     const { username, password, token } = credentials;
     const client = makeClient({ endpoint: cloud.endpoint, username, password, token, userAgent: USER_AGENT, allowHttp: true, retry: RETRY });
-    return { pool: new CloudsigmaPool({ client, templateUuid: cloud.templateUuid }) };
+    return { pool: new CloudsigmaPool({ client, templateUuid: cloud.templateUuid, ...(cloud.templates === undefined ? {} : { templates: cloud.templates }) }) };
   }
   const api = makeOpenstack(openstackSettings(cloud, credentials), { userAgent: USER_AGENT, retry: RETRY });
   return {
-    pool: new OpenstackPool({ api, target: cloud, limits: workers }),
+    pool: openstackPool(api, cloud, workers),
     ...(cloud.alarms === undefined ? {} : { alarms: new OpenstackAlarms(api, cloud.alarms) }),
   };
+}
+
+function openstackPool(api: Openstack, target: OpenstackTarget, workers: WorkerLimits): Pool {
+  const of = ({ name, max }: WorkerType): OpenstackPool => new OpenstackPool({ api, target, type: name, limits: name === DEFAULT_TYPE ? workers : { min: 0, max: max ?? workers.max } });
+  const types = typesOf(workers);
+  return types.length === 1 ? new OpenstackPool({ api, target, limits: workers }) : new TypedPools(new Map(types.map((t) => [t.name, of(t)])));
 }
 
 function openstackSettings(target: OpenstackTarget, { applicationCredentialId: id, applicationCredentialSecret: secret }: Credentials): OpenstackSettings {

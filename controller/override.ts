@@ -1,38 +1,50 @@
+import { z } from "zod";
 import type { WorkerLimits } from "../components/config/controller-config";
-import { effectiveLimits, type Override } from "../components/policy/scaling";
-import { readIfThere, writeWhole } from "./files";
-
-/** What the operator said, kept over restarts, together with the declared limits that it was said against. */
-interface Stored extends Override {
-  readonly declared: { readonly min: number; readonly max: number };
-}
+import type { Override } from "../components/policy/decision";
+import { effectiveLimits } from "../components/policy/scaling";
+import { readState, writeWhole } from "./files";
 
 export type ScaleOrder =
   | { readonly auto: true }
   | { readonly size: number }
   | { readonly min?: number; readonly max?: number };
 
-const whole = (n: unknown): n is number => typeof n === "number" && Number.isInteger(n) && n >= 0;
+/** As the schema has it: more is a slip, not a grid. */
+const MOST_WORKERS = 1_000;
+const whole = z.number().int().min(0).max(MOST_WORKERS);
+const id = z.string().min(1).max(200);
+
+/** What the operator said, kept over restarts, together with the declared limits that it was said against. */
+const stored = z.strictObject({
+  declared: z.object({ min: whole, max: whole }),
+  min: whole.optional(), max: whole.optional(), size: whole.optional(), paused: z.boolean().optional(),
+  drains: z.array(z.strictObject({ worker: id, now: z.boolean() })),
+  pins: z.array(id).optional(),
+});
+type Stored = z.infer<typeof stored>;
+const isWhole = (n: unknown): n is number => typeof n === "number" && Number.isInteger(n) && n >= 0;
 
 /** The operator's orders. The latest word counts: a changed declaration (`pulumi up`) replaces limits set by command before. */
 export class OverrideStore {
   private state: Stored;
 
-  constructor(private readonly path: string, private readonly limits: WorkerLimits, private readonly say: (what: string, why: string) => void) {
+  /**
+   * @param most addresses that the network has for workers
+   * @param say writes to the journal
+   */
+  constructor(private readonly path: string, private readonly limits: WorkerLimits, private readonly say: (what: string, why: string) => void, private readonly most = MOST_WORKERS) {
     const declared = { min: limits.min, max: limits.max };
     this.state = { declared, drains: [] };
-    const text = readIfThere(path)?.toString("utf8");
-    if (text === undefined) return;
-    let stored: Stored;
-    try {
-      stored = JSON.parse(text) as Stored;
-      if (!Array.isArray(stored.drains) || !whole(stored.declared?.min) || !whole(stored.declared?.max)) throw new Error("not what this program wrote");
-    } catch (e) {
-      say("operator", `the orders in ${path} cannot be read and are dropped: ${e instanceof Error ? e.message : String(e)}`);
+    const found = readState(path, (text) => stored.safeParse(JSON.parse(text)));
+    if (found === undefined) return;
+    const problem = "problem" in found ? found.problem : found.value.success ? undefined : found.value.error.issues.map((i) => `${i.path.join(".") || "the whole"}: ${i.message}`).join("; ");
+    if (problem !== undefined || "problem" in found || !found.value.success) {
+      say("operator", `the orders in ${path} cannot be read and are dropped (${problem}); the size is as declared, ${declared.min} to ${declared.max}: say again what is wanted`);
       return;
     }
-    this.state = { ...stored, declared };
-    if (stored.declared.min !== declared.min || stored.declared.max !== declared.max) this.redeclared();
+    const was = found.value.data;
+    this.state = { ...was, declared };
+    if (was.declared.min !== declared.min || was.declared.max !== declared.max) this.redeclared();
   }
 
   private redeclared(): void {
@@ -58,18 +70,20 @@ export class OverrideStore {
     }
     const inForce = effectiveLimits(this.limits, this.state);
     if ("size" in order) {
-      if (!whole(order.size)) return "the size must be a whole number, 0 or more";
+      if (!isWhole(order.size)) return "the size must be a whole number, 0 or more";
       if (order.size > inForce.max) return `the size cannot be ${order.size}: the maximum is ${inForce.max}; raise it with \`elastigrid scale --max ${order.size}\` or by workers.max`;
       this.save({ ...rest, min, max, size: order.size });
       this.say("operator", `size ${order.size}`);
       return undefined;
     }
     const next = { min: order.min ?? inForce.min, max: order.max ?? inForce.max };
-    if (!whole(next.min) || !whole(next.max)) return "min and max must be whole numbers, 0 or more";
+    if (!isWhole(next.min) || !isWhole(next.max)) return "min and max must be whole numbers, 0 or more";
     if (next.min > next.max) return `min ${next.min} is above max ${next.max}`;
+    const top = Math.min(this.most, MOST_WORKERS);
+    if (next.max > top) return `max cannot be ${next.max}: ${top === MOST_WORKERS ? `a group has ${MOST_WORKERS} workers at most` : `the private network has addresses for ${top} workers (network.cidr)`}`;
     const keeps = size !== undefined && size <= next.max;
     this.save({ ...rest, min: order.min ?? min, max: order.max ?? max, ...(keeps ? { size } : {}) });
-    this.say("operator", `between ${next.min} and ${next.max} workers`);
+    this.say("operator", `between ${next.min} and ${next.max} workers${next.max > this.limits.max ? ` (declared are ${this.limits.max} at most: what the rest costs, the declaration does not tell; the next changed declaration ends this)` : ""}`);
     return undefined;
   }
 
@@ -83,12 +97,25 @@ export class OverrideStore {
     this.say("operator", `drain ${name}${now ? " --now: its jobs end with it and run again elsewhere" : ""}`);
   }
 
+  pin(worker: string, pinned: boolean, name: string): void {
+    this.save({ ...this.state, pins: [...(this.state.pins ?? []).filter((p) => p !== worker), ...(pinned ? [worker] : [])] });
+    this.say("operator", pinned ? `pin ${name}: no scaling and no renewal takes it` : `unpin ${name}`);
+  }
+
+  /** The worker is gone: nothing said of it matters any more. */
   drainDone(worker: string): void {
-    if (this.state.drains.some((d) => d.worker === worker)) this.save({ ...this.state, drains: this.state.drains.filter((d) => d.worker !== worker) });
+    const { drains, pins } = this.state;
+    const left = drains.filter((d) => d.worker !== worker), pinned = pins?.filter((p) => p !== worker);
+    if (left.length < drains.length || (pinned?.length ?? 0) < (pins?.length ?? 0)) this.save({ ...this.state, drains: left, ...(pinned === undefined ? {} : { pins: pinned }) });
   }
 
   private save(state: Stored): void {
     this.state = state;
-    writeWhole(this.path, `${JSON.stringify(state, undefined, 2)}\n`);
+    try {
+      writeWhole(this.path, `${JSON.stringify(state, undefined, 2)}\n`);
+    } catch (e) {
+      // In force all the same: a full disk must not refuse an operator.
+      this.say("operator-failed", `the order is in force, but could not be written to ${this.path} and ends with this controller: ${e instanceof Error ? e.message : String(e)}`);
+    }
   }
 }

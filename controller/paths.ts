@@ -6,6 +6,8 @@ export const masterPaths = (root = process.env["ELASTIGRID_ROOT"] ?? "/") => ({
   credentials: join(root, "etc/elastigrid/credentials.json"),
   poolKey: join(root, "etc/condor/passwords.d/POOL"),
   socket: join(root, "run/elastigrid/controller.sock"),
+  /** A name in the kernel, no file: see `soleController`. */
+  lock: join(root, "run/elastigrid/controller"),
   state: join(root, "var/lib/elastigrid"),
   override: join(root, "var/lib/elastigrid/override.json"),
   journal: join(root, "var/lib/elastigrid/journal.jsonl"),

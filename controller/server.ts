@@ -8,11 +8,12 @@ import type { JournalEntry } from "./ports";
 /** What the socket offers: reads, and the operator's orders. Each order answers what is wrong with it, or nothing. */
 export interface ApiHandlers {
   status(): GridStatus;
-  jobs(): unknown;
+  jobs(): Promise<unknown>;
   journal(count: number, after?: number): readonly JournalEntry[];
   console(worker: string): Promise<{ readonly text?: string; readonly problem?: string }>;
   scale(order: ScaleOrder): string | undefined;
   drain(worker: string, now: boolean): string | undefined;
+  pin(worker: string, pinned: boolean): string | undefined;
   pause(paused: boolean): void;
   /** Ends a wait before the next creation whose cause may be mended. */
   retry(): void;
@@ -34,7 +35,7 @@ export async function answer(handlers: ApiHandlers, method: string, url: string,
   switch (`${method} ${pathname}`) {
     case "GET /status": return ok(handlers.status());
     case "GET /workers": return ok(handlers.status().workers);
-    case "GET /jobs": return ok(handlers.jobs());
+    case "GET /jobs": return ok(await handlers.jobs());
     case "GET /journal": {
       const after = searchParams.get("after");
       return ok(handlers.journal(clamp(Number(searchParams.get("n") ?? 50), 1, 1_000), after === null ? undefined : Number(after)));
@@ -49,6 +50,12 @@ export async function answer(handlers: ApiHandlers, method: string, url: string,
       if (typeof worker !== "string" || worker === "") return bad("worker is missing");
       if (typeof now !== "boolean") return bad("now must be true or false");
       return done(handlers.drain(worker, now));
+    }
+    case "POST /pin": {
+      const worker = order["worker"], pinned = order["pinned"] ?? true;
+      if (typeof worker !== "string" || worker === "") return bad("worker is missing");
+      if (typeof pinned !== "boolean") return bad("pinned must be true or false");
+      return done(handlers.pin(worker, pinned));
     }
     case "POST /pause": handlers.pause(true); return ok({ ok: true });
     case "POST /resume": handlers.pause(false); return ok({ ok: true });

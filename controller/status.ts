@@ -29,6 +29,8 @@ export interface GridStatus {
   readonly credential?: CredentialStatus;
   /** Creating is held back until then, because workers did not join or the cloud refused. */
   readonly createBlocked?: { readonly until: string; readonly why: string };
+  /** From an order to the pool, as nine of ten workers needed less than; missing before the first. */
+  readonly bootSeconds?: number;
   /** The newest entries of the journal, oldest first. `what` is "hold" where nothing is done. */
   readonly decisions: readonly DecisionStatus[];
 }
@@ -38,6 +40,8 @@ export interface SourceStatus {
   readonly reason?: string;
   /** When it last answered. */
   readonly lastKnownAt?: string;
+  /** What the answer leaves out, where it is not the whole. */
+  readonly partial?: string;
 }
 
 export interface SizeStatus {
@@ -64,6 +68,8 @@ export type WorkerPhase = "booting" | "joining" | "idle" | "busy" | "draining" |
 export interface WorkerStatus {
   /** Name in the pool, such as `w-1a2b3c4d`. */
   readonly name: string;
+  /** Its worker type. */
+  readonly type: string;
   readonly serverUuid: string;
   readonly serverName: string;
   readonly serverStatus: string;
@@ -74,28 +80,48 @@ export interface WorkerStatus {
   readonly jobs: number;
   /** Since when this controller has known the server. */
   readonly ageSeconds: number;
+  /** No scaling takes it. */
+  readonly pinned?: boolean;
+  /** Phases of its boot, as far as this controller watched them. */
+  readonly boot: BootStatus;
   /** Why it is in this phase, or what it waits for. */
   readonly why: string;
+}
+
+export interface BootStatus {
+  /** From the order until the cloud showed it running. */
+  readonly serverSeconds?: number;
+  /** From then until the pool knew it. */
+  readonly joinSeconds?: number;
+  /** From the order until the pool knew it. */
+  readonly totalSeconds?: number;
+  /** From joining until its first job. */
+  readonly firstJobSeconds?: number;
 }
 
 export interface QueueStatus {
   /** Jobs that could run on a worker of this group. */
   readonly waiting: number;
   readonly running: number;
+  readonly suspended: number;
   readonly held: number;
-  /** Jobs that no worker of this group can ever take; not counted as waiting. */
+  /** Jobs that no worker helps: not counted as waiting. */
   readonly unmatchable: number;
   readonly unmatchableWhy?: string;
-  /** Jobs that have left the queue since the controller's start, as far as its looks at the queue show. */
+  /** Why, for jobs that are alike, with one of them. */
+  readonly reasons: readonly { readonly job: string; readonly count: number; readonly kind: string; readonly why: string }[];
+  /** Jobs that have ended by themselves since the queue began; removed ones are not among them. */
   readonly done: number;
 }
 
 export interface AlarmStatus {
-  readonly name: "cpu-high" | "cpu-low";
+  /** `cpu-high`, `cpu-low`, or the name of a rule of the operator's own. */
+  readonly name: string;
   readonly enabled: boolean;
   readonly state: "ok" | "alarm" | "insufficient data";
   readonly averagePercent?: number;
-  readonly thresholdPercent: number;
+  /** Of the two CPU alarms. */
+  readonly thresholdPercent?: number;
   readonly why: string;
   /** Who judges: the cloud's own alarm, or the controller from what the workers tell. */
   readonly by: "cloud" | "controller";

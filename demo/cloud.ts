@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 export interface CloudAccess {
@@ -31,7 +31,16 @@ export interface LeakReport {
 /** local-cloud as a process of its own, the way a user starts it. It ends with us, also when we are killed, unless kept. */
 export class LocalCloudProcess {
   readonly name = "cloudsigma";
-  private constructor(private readonly child: ChildProcess, readonly access: CloudAccess) {}
+  private constructor(readonly access: CloudAccess, private readonly child?: ChildProcess) {}
+
+  /** The one that an earlier `--keep` left running, if there is one. `stop` leaves it running. */
+  static attach(stateDir: string): LocalCloudProcess | undefined {
+    const kept = keptCloud(stateDir), file = join(stateDir, ENDPOINT_FILE);
+    if (kept === undefined || !existsSync(file)) return undefined;
+    const { endpoint, pid } = JSON.parse(readFileSync(file, "utf8")) as { endpoint: string; pid: number };
+    if (pid !== kept.pid) return undefined; // somebody else has started one on this folder since
+    return new LocalCloudProcess({ endpoint, pid, ...credentials(join(stateDir, "credentials.json")) });
+  }
 
   static start(options: CloudOptions): Promise<LocalCloudProcess> {
     const args = [options.program, "local-cloud", "--port", String(options.port), "--state", options.stateDir, "--backend", options.backend ?? "hosts", "--json"];
@@ -54,10 +63,10 @@ export class LocalCloudProcess {
         const line = out.split("\n").find((l) => l.startsWith("{"));
         if (line === undefined || !out.includes("\n")) return;
         const ready = JSON.parse(line) as { endpoint: string; credentialsFile: string; pid: number };
-        const { username, password } = JSON.parse(readFileSync(ready.credentialsFile, "utf8")) as { username: string; password: string };
+        if (options.keep) writeFileSync(join(options.stateDir, ENDPOINT_FILE), JSON.stringify({ endpoint: ready.endpoint, pid: ready.pid }));
         if (options.keep) (child.stdout as { unref?: () => void } | null)?.unref?.();
         if (options.keep) child.unref();
-        resolve(new LocalCloudProcess(child, { endpoint: ready.endpoint, username, password, pid: ready.pid }));
+        resolve(new LocalCloudProcess({ endpoint: ready.endpoint, pid: ready.pid, ...credentials(ready.credentialsFile) }, child));
       });
       child.on("error", reject);
       child.on("exit", (code) => reject(new Error(`local-cloud ended with code ${code} before it was ready:\n${(options.keep ? readFileSync(keptLog(options.stateDir), "utf8") : said).trim()}`)));
@@ -69,13 +78,32 @@ export class LocalCloudProcess {
   }
 
   async stop(limitMs = 60_000): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const { child } = this;
+    if (child === undefined) return;
+    if (child.exitCode !== null || child.signalCode !== null) return;
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`local-cloud (process ${this.child.pid}) did not stop within ${limitMs / 1000} s`)), limitMs);
-      this.child.on("exit", () => (clearTimeout(timer), resolve()));
-      this.child.kill("SIGTERM");
+      const timer = setTimeout(() => reject(new Error(`local-cloud (process ${child.pid}) did not stop within ${limitMs / 1000} s`)), limitMs);
+      child.on("exit", () => (clearTimeout(timer), resolve()));
+      child.kill("SIGTERM");
     });
   }
+}
+
+/** Ends the cloud that an earlier run left in this folder, and waits until it has ended. */
+export async function endKeptCloud(stateDir: string, limitMs = 60_000): Promise<void> {
+  const kept = keptCloud(stateDir);
+  if (kept === undefined) return;
+  process.kill(kept.pid, "SIGTERM");
+  for (const end = Date.now() + limitMs; Date.now() < end; await new Promise((r) => setTimeout(r, 200))) if (keptCloud(stateDir) === undefined) return;
+  throw new Error(`the kept cloud (process ${kept.pid}) does not stop; end it by hand`);
+}
+
+/** Where a kept cloud listens. */
+const ENDPOINT_FILE = "kept-endpoint.json";
+
+function credentials(file: string): { username: string; password: string } {
+  const { username, password } = JSON.parse(readFileSync(file, "utf8")) as { username: string; password: string };
+  return { username, password };
 }
 
 /** What a kept cloud says. */

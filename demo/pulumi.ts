@@ -44,6 +44,11 @@ export class PulumiError extends Error {
 /** In the environment of an engine and its plugins, and of nothing else: by it a later run knows them. */
 const ENGINE_OF = "ELASTIGRID_ENGINE_OF";
 
+const configName = (stack: string): string => `Pulumi.${stack}.yaml`;
+
+/** The working copy of a session's configuration (`session.ts` says where its stacks live). */
+export const workingConfigOf = (sessionDir: string, stack: string): string => join(sessionDir, "pulumi", configName(stack));
+
 /** What one engine operation changed, by kind: `{ create: 12, same: 3 }`. */
 export type ChangeSummary = Readonly<Record<string, number>>;
 
@@ -57,7 +62,7 @@ export class Stack {
   private readonly running = new Set<import("node:child_process").ChildProcess>();
 
   constructor(private readonly place: StackPlace) {
-    this.workingConfig = join(place.stateDir, `Pulumi.${place.stack}.yaml`);
+    this.workingConfig = join(place.stateDir, configName(place.stack));
     const passphrase = join(place.stateDir, "passphrase");
     mkdirSync(join(place.stateDir, "state"), { recursive: true, mode: 0o700 });
     if (!existsSync(passphrase)) writeFileSync(passphrase, randomBytes(24).toString("hex"), { mode: 0o600 });
@@ -65,8 +70,11 @@ export class Stack {
     delete this.env["PULUMI_CONFIG_PASSPHRASE"];
   }
 
-  /** Makes or selects the stack. Each start begins with the documented configuration; only the salt of the encryption stays. */
-  async open(): Promise<void> {
+  /**
+   * Makes or selects the stack. It begins with the documented configuration, and only the salt of the encryption stays; with
+   * `keepConfig` the working copy of an earlier run stays as it is.
+   */
+  async open(keepConfig = false): Promise<void> {
     await endLeftovers(`${ENGINE_OF}=${this.place.stateDir}`);
     const listed = await this.run(["stack", "ls", "--json"]);
     const names = (JSON.parse(listed.stdout || "[]") as { name: string }[]).map((s) => s.name);
@@ -77,6 +85,7 @@ export class Stack {
     } else {
       salt = await this.init();
     }
+    if (keepConfig && names.includes(this.place.stack) && existsSync(this.workingConfig)) return;
     copyFileSync(this.place.configFile, this.workingConfig);
     if (salt !== undefined) writeFileSync(this.workingConfig, `${salt}\n${readFileSync(this.workingConfig, "utf8")}`);
   }

@@ -13,6 +13,8 @@ export interface SessionPlace {
   readonly stack: string;
   readonly configFile: string;
   readonly print: (line: string) => void;
+  /** The stack as an earlier run has configured it, where there is one. @default false: as the file says */
+  readonly keepConfig?: boolean;
 }
 
 export interface LocalPlace extends SessionPlace {
@@ -34,10 +36,10 @@ export interface Session<C extends DemoCloud = DemoCloud> {
   connect(): Promise<Master>;
 }
 
-/** local-cloud with real hosts, started for this run. */
-export async function openSession(place: LocalPlace): Promise<Session<LocalCloudProcess>> {
+/** local-cloud with real hosts, started for this run, or the running one that is given. */
+export async function openSession(place: LocalPlace, running?: LocalCloudProcess): Promise<Session<LocalCloudProcess>> {
   const engine = readyEngine();
-  const cloud = await LocalCloudProcess.start({
+  const cloud = running ?? await LocalCloudProcess.start({
     program: join(place.packageDir, "dist", "cli", "main.js"), stateDir: join(place.stateDir, "cloud"), port: place.port, keep: place.keep, onLine: (l) => place.print(`  local-cloud: ${l}`),
   });
   return withStack(place, engine, cloud, { CLOUDSIGMA_USERNAME: cloud.access.username, CLOUDSIGMA_PASSWORD: cloud.access.password });
@@ -59,7 +61,7 @@ async function withStack<C extends DemoCloud>(place: SessionPlace, engine: Engin
   rmSync(join(place.stateDir, "ssh"), { recursive: true, force: true }); // a killed run could not remove its copy of the key
   try {
     const stack = new Stack({ projectDir: place.packageDir, stateDir: join(place.stateDir, "pulumi"), stack: place.stack, configFile: place.configFile, pulumi: engine.pulumi, env: { ...engine.env, ...env } });
-    await stack.open();
+    await stack.open(place.keepConfig);
     return {
       cloud, stack,
       connect: async () => {

@@ -1,13 +1,16 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { keptOutputsFile } from "../cli/remote";
-import { keptLog, type LocalCloudProcess } from "./cloud";
+import { endKeptCloud, keptCloud, keptLog, LocalCloudProcess } from "./cloud";
 import { leakCheck, quietLine, runCourse, step, type Print } from "./course";
+import { bringGrid, checkSettings, RefusedSettings } from "./grid-only";
 import { isInLab, startInLab } from "./lab";
 import { lockFolder } from "./lock";
+import { workingConfigOf } from "./pulumi";
 import { openLabSession, openSession, type Session } from "./session";
+import { readSetting, type Setting } from "./settings";
 
 /** Of the API, as stacks/Pulumi.local.yaml has it. */
 const DOCUMENTED_PORT = 9931;
@@ -17,10 +20,14 @@ const HELP = `npm start: an elastic grid on a cloud of this computer's own, from
   npm start                        set up, deploy, run the five checks, destroy, look for leaks
   npm start -- --cloud openstack   the same on a real OpenStack, brought up for the run (stacks/Pulumi.openstack.yaml)
   npm start -- --keep              the same, but leave the last grid running and say how to look around
+  npm start -- --keep --grid-only  just the grid, without the checks, in under a minute; where one is kept, it is changed as it runs
+           --set KEY=VALUE         with it: a key of elastigrid:grid, such as workers.max=5 (JSON where it parses, else text); may be
+                                   repeated; what was set stays set for as long as the grid is kept
   npm start -- --down              destroy what --keep (or an interrupted run) left, and stop its cloud
   npm start -- --port N            local-cloud on another port than ${DOCUMENTED_PORT}
 
-The last line of standard output is one JSON object; exit code 0 only if all five checks hold and nothing leaked.
+The last line of standard output is one JSON object; exit code 0 only if all five checks hold and nothing leaked, with --grid-only
+if the grid is as it was ordered.
 State and logs: $XDG_CACHE_HOME/elastigrid/start (default ~/.cache/elastigrid/start), start-openstack for OpenStack.
 `;
 
@@ -31,13 +38,18 @@ interface Flags {
   readonly keep: boolean;
   readonly down: boolean;
   readonly port: number;
+  /** Only the grid, with these settings. */
+  readonly gridOnly?: readonly Setting[];
 }
 
 /** The flags; a text where they are wrong, undefined where only help was wanted. */
 function readFlags(argv: readonly string[]): Flags | string | undefined {
   let values;
   try {
-    const options = { cloud: { type: "string" }, keep: { type: "boolean" }, down: { type: "boolean" }, help: { type: "boolean", short: "h" }, port: { type: "string" } } as const;
+    const options = {
+      cloud: { type: "string" }, keep: { type: "boolean" }, down: { type: "boolean" }, help: { type: "boolean", short: "h" }, port: { type: "string" },
+      "grid-only": { type: "boolean" }, set: { type: "string", multiple: true },
+    } as const;
     values = parseArgs({ args: [...argv], options }).values;
   } catch (e) {
     return `${(e as Error).message}; see npm start -- --help`;
@@ -48,7 +60,18 @@ function readFlags(argv: readonly string[]): Flags | string | undefined {
   if (cloud === "openstack" && values.port !== undefined) return "--port is local-cloud's: the OpenStack lab has a network of its own";
   const port = Number(values.port ?? DOCUMENTED_PORT);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) return `--port ${values.port}: a port is a whole number from 1 to 65535`;
-  return { cloud, port, keep: values.keep === true, down: values.down === true };
+  const settings: Setting[] = [];
+  for (const text of values.set ?? []) {
+    const setting = readSetting(text);
+    if (typeof setting === "string") return setting;
+    settings.push(setting);
+  }
+  const gridOnly = values["grid-only"] === true;
+  if (settings.length > 0 && !gridOnly) return "--set goes with --grid-only: the checks need the grid as it is documented";
+  if (gridOnly && (values.keep !== true || values.down === true)) {
+    return "--grid-only goes with --keep: a grid that is neither checked nor kept would be for nothing";
+  }
+  return { cloud, port, keep: values.keep === true, down: values.down === true, ...(gridOnly ? { gridOnly: settings } : {}) };
 }
 
 export async function main(argv: readonly string[]): Promise<number> {
@@ -68,9 +91,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   try {
     if (outside) return await startInLab(argv, flags, { stateDir, print });
-    rmSync(keptOutputsFile(process.env), { force: true }); // of a grid that this run replaces or removes
+    if (flags.gridOnly === undefined) rmSync(keptOutputsFile(process.env), { force: true }); // of a grid that this run replaces or removes
     return flags.cloud === "openstack" ? await runOnLab(flags, stateDir, print, startedMs) : await runOnLocalCloud(flags, stateDir, print, startedMs);
   } catch (e) {
+    if (e instanceof RefusedSettings) return (process.stderr.write(`npm start: refused, and nothing was changed:\n${e.message}\n`), 2);
     process.stderr.write(`npm start failed: ${(e as Error).message}\nThe next \`npm start\` goes on from here; \`npm start -- --down\` removes what is there.\n`);
     process.stdout.write(`${JSON.stringify({ cloud: flags.cloud, ok: false, error: (e as Error).message.split("\n")[0] })}\n`);
     return 1;
@@ -80,34 +104,52 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function runOnLocalCloud(flags: Flags, stateDir: string, print: Print, startedMs: number): Promise<number> {
-  await endKeptCloud(stateDir, print);
-  const session = await step(print, "starting local-cloud", () =>
-    openSession({ packageDir, stateDir, stack: "local", configFile: join(packageDir, "stacks", "Pulumi.local.yaml"), port: flags.port, keep: flags.keep, print }));
+  const cloudDir = join(stateDir, "cloud"), configFile = join(packageDir, "stacks", "Pulumi.local.yaml");
+  // A whole course begins with a cloud that ends with it: the kept one hands its state over.
+  const running = flags.gridOnly !== undefined || flags.down ? LocalCloudProcess.attach(cloudDir) : undefined;
+  const asItIs = running === undefined ? configFile : workingConfigOf(stateDir, "local");
+  if (flags.gridOnly !== undefined) checkSettings(asItIs, flags.gridOnly);
+  if (running === undefined) {
+    const kept = keptCloud(cloudDir);
+    if (kept !== undefined) print(`a cloud kept by an earlier run (process ${kept.pid}) hands over`);
+    await endKeptCloud(cloudDir);
+  }
+  const place = { packageDir, stateDir, stack: "local", configFile, port: flags.port, keep: flags.keep, print, keepConfig: running !== undefined };
+  const what = running === undefined ? "starting local-cloud" : `the cloud that is kept (process ${running.access.pid})`;
+  const session = await step(print, what, () => openSession(place, running));
   const interrupted = onInterrupt(session, print);
-  let kept = false;
+  let kept = running !== undefined && flags.gridOnly !== undefined;
   try {
-    if (flags.port !== DOCUMENTED_PORT) await session.stack.setConfig("cloudsigma:endpoint", session.cloud.access.endpoint);
+    const { endpoint } = session.cloud.access;
+    if (!readFileSync(session.stack.workingConfig, "utf8").includes(endpoint)) await session.stack.setConfig("cloudsigma:endpoint", endpoint);
     if (flags.down) return await destroyOnly(session, print);
-    const code = await runCourse(session, print, startedMs, { keep: flags.keep });
-    kept = flags.keep && code === 0;
-    if (kept) tellKept(await writeOutputs(session), session.cloud, stateDir);
+    const code = flags.gridOnly === undefined
+      ? await runCourse(session, print, startedMs, { keep: flags.keep })
+      : await bringGrid(session, configFile, flags.gridOnly, print);
+    kept ||= flags.keep && code === 0;
+    if (kept) tellKept(await writeOutputs(session), flags, session.cloud, stateDir);
     return code;
   } finally {
     interrupted();
-    if (!kept) await session.cloud.stop();
+    if (!kept) await (running === undefined ? session.cloud.stop() : endKeptCloud(cloudDir));
   }
 }
 
 /** Inside the lab's network namespace; the lab itself is brought up and taken down outside. */
 async function runOnLab(flags: Flags, stateDir: string, print: Print, startedMs: number): Promise<number> {
-  const session = await openLabSession({ packageDir, stateDir, stack: "openstack", configFile: join(packageDir, "stacks", "Pulumi.openstack.yaml"), print });
+  const configFile = join(packageDir, "stacks", "Pulumi.openstack.yaml");
+  const session = await openLabSession({ packageDir, stateDir, stack: "openstack", configFile, print, keepConfig: flags.gridOnly !== undefined });
+  // What was set belongs to a grid that is no more.
+  if (flags.gridOnly !== undefined && (await session.stack.resourceCount()) === 0) await session.stack.open();
   const interrupted = onInterrupt(session, print);
   try {
     if (flags.down) return await destroyOnly(session, print);
     const noGuests = session.cloud.runsGuests ? undefined : "the lab's nova has the fake driver, under which no server boots (npm run -s lab:openstack -- down, then again)";
     if (noGuests !== undefined) await session.stack.setConfig("elastigrid:grid.bootstrap", "none");
-    const code = await runCourse(session, print, startedMs, { keep: flags.keep, ...(noGuests === undefined ? {} : { noGuests }) });
-    if (flags.keep && code === 0) tellKept(await writeOutputs(session));
+    const code = flags.gridOnly === undefined
+      ? await runCourse(session, print, startedMs, { keep: flags.keep, ...(noGuests === undefined ? {} : { noGuests }) })
+      : await bringGrid(session, configFile, flags.gridOnly, print);
+    if (flags.keep && code === 0) tellKept(await writeOutputs(session), flags);
     return code;
   } finally {
     interrupted();
@@ -141,10 +183,11 @@ async function writeOutputs(session: Session): Promise<string> {
   return file;
 }
 
-function tellKept(outputsFile: string, localCloud?: LocalCloudProcess, stateDir = ""): void {
+function tellKept(outputsFile: string, flags: Flags, localCloud?: LocalCloudProcess, stateDir = ""): void {
   // The lab's addresses answer inside its network namespace only.
   const run = localCloud === undefined ? "npm run -s lab:openstack -- exec -- npx elastigrid" : "npx elastigrid";
   const api = localCloud === undefined ? "The OpenStack lab: npm run -s lab:openstack -- status" : `The API: ${localCloud.access.endpoint} (credentials in ${join(stateDir, "cloud", "credentials.json")}, log in ${keptLog(join(stateDir, "cloud"))})`;
+  const cloud = flags.cloud === "openstack" ? "--cloud openstack " : "";
   process.stderr.write(`The grid is running. In this folder:
   export ELASTIGRID_OUTPUTS=${outputsFile}
   ${run} status            what it does and why
@@ -152,20 +195,7 @@ function tellKept(outputsFile: string, localCloud?: LocalCloudProcess, stateDir 
   ${run} ssh               a shell on the master; there, \`su - grid\` and condor_submit
   ${run} --help            the rest
 ${api}
-To end it: npm start -- ${localCloud === undefined ? "--cloud openstack " : ""}--down
+To change it as it runs: npm start -- ${cloud}--keep --grid-only --set workers.max=5   (docs/configuration.md has the keys)
+To end it: npm start -- ${cloud}--down
 `);
-}
-
-/** An earlier \`--keep\` left a cloud running: this run takes its state over, so that process must end first. */
-async function endKeptCloud(stateDir: string, print: (line: string) => void): Promise<void> {
-  const { keptCloud } = await import("./cloud.js");
-  const kept = keptCloud(join(stateDir, "cloud"));
-  if (kept === undefined) return;
-  print(`a cloud kept by an earlier run (process ${kept.pid}) hands over`);
-  process.kill(kept.pid, "SIGTERM");
-  for (let i = 0; i < 300; i += 1) {
-    await new Promise((r) => setTimeout(r, 200));
-    if (keptCloud(join(stateDir, "cloud")) === undefined) return;
-  }
-  throw new Error(`the kept cloud (process ${kept.pid}) does not stop; end it by hand`);
 }

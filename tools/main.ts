@@ -1,17 +1,22 @@
 import { spawn } from "node:child_process";
 import { engineEnvironment } from "./engine-env";
-import { allLanes, runLanes, type LaneName } from "./lanes";
+import { allLanes, type LaneName } from "./lane-table";
+import { runLanes, type BringLab } from "./lanes";
 import { labIsUp, notUp, withLab } from "./openstack-lane";
 import { cacheDir } from "./paths";
 import { problemLine, type Problem } from "./problem";
 import { setUp } from "./setup";
-import { conclude, TOTALS, type LaneCounts } from "./totals";
+import { conclude } from "./totals";
 
-const HELP = `usage: node tools/run.mjs start | test [lane...] | test:openstack | setup | build [--force] | pulumi [argument...]
+const HELP = `usage: node tools/run.mjs start | test [lane...] | test:openstack | bench NAME | soak | setup | build [--force] | pulumi [argument...]
 
   start    set up, then the whole course of a grid on a cloud of this computer's own (npm start -- --help says more)
-  test     set up, then the test lanes: ${allLanes.join(", ")} (npm test -- unit runs one of them)
+  test     set up, then the test lanes: ${allLanes.join(", ")}
+           (npm test -- unit runs one of them; several run two at a time, ELASTIGRID_TEST_SLOTS=1 makes it one)
+  test --lab       the same, and brings the OpenStack lab up for its lane
   test:openstack   set up, then the lane openstack on a lab that is brought up for it (npm run test:openstack)
+  bench    measures one thing and ends with a line of JSON (npm run bench -- --help names them)
+  soak     set up, then a grid is scaled and struck at random, and HTCondor's log is judged (npm run soak -- --help)
   setup    bring what is missing: Node packages, compiled code, Pulumi engine and plugins, appliance tree
   build    compile and bundle only; --force does it although nothing changed
   pulumi   run the engine that set-up brought, such as: node tools/run.mjs pulumi preview --stack prod
@@ -24,11 +29,15 @@ export async function main(argv: readonly string[]): Promise<number> {
   const [command, ...rest] = argv;
   switch (command) {
     case "start":
-      return start(rest);
+      return driven(rest, async () => (await import("../demo/start.js")).main);
     case "test":
       return test(rest);
     case "test:openstack":
       return testOpenstack();
+    case "soak":
+      return driven(rest, async () => (await import("../test/soak/main.js")).main);
+    case "bench":
+      return (await import("../bench/main.js")).main(rest, broughtAll);
     case "setup":
       return setup();
     case "build":
@@ -45,10 +54,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function start(argv: readonly string[]): Promise<number> {
+/** A program that needs everything set-up brings, unless it is only asked for help. */
+async function driven(argv: readonly string[], load: () => Promise<(argv: readonly string[]) => Promise<number>>): Promise<number> {
   if (!argv.includes("--help") && !argv.includes("-h") && !(await broughtAll())) return 1;
-  const demo = await import("../demo/start.js");
-  return demo.main(argv);
+  return (await load())(argv);
 }
 
 async function setup(): Promise<number> {
@@ -83,38 +92,33 @@ async function broughtAll(): Promise<boolean> {
 }
 
 async function test(argv: readonly string[]): Promise<number> {
-  const unknown = argv.filter((a) => !(allLanes as readonly string[]).includes(a));
+  const named = argv.filter((a) => a !== "--lab");
+  const unknown = named.filter((a) => !(allLanes as readonly string[]).includes(a));
   if (unknown.length > 0) {
     process.stderr.write(`no such lane: ${unknown.join(", ")}; there are: ${allLanes.join(", ")}\n`);
     return 2;
   }
-  // As a part of `.ci/run` this is followed by `test:openstack`, which runs that lane in any case.
-  const comesNext = argv.length === 0 && process.env[TOTALS] !== undefined;
-  const lanes = allLanes.filter((l) => argv.length === 0 ? !(comesNext && l === "openstack") : argv.includes(l));
+  const lanes = allLanes.filter((l) => named.length === 0 || named.includes(l));
   const needs = (...which: LaneName[]): boolean => lanes.some((l) => which.includes(l));
   const ready = await setUp({ engine: needs("engine", "grid", "chaos", "openstack"), hosts: needs("grid", "chaos") });
-  const lab = { problems: needs("openstack") && !(await labIsUp()) ? [notUp] : [] };
-  return conclude("test", await runLanes(lanes, { ...ready, lab }));
+  const bring = argv.includes("--lab");
+  const lab = { problems: needs("openstack") && !bring && !(await labIsUp()) ? [notUp] : [] };
+  return conclude("test", await runLanes(lanes, { ...ready, lab }, bring ? withTestLab() : undefined));
 }
 
 /** The lane openstack with a lab of its own, or on the one that is up. */
 async function testOpenstack(): Promise<number> {
-  const part = "test:openstack";
   const ready = await setUp({ engine: true, hosts: false });
+  return conclude("test:openstack", await runLanes(["openstack"], { ...ready, lab: { problems: [] } }, withTestLab()));
+}
+
+function withTestLab(): BringLab {
   const say = (line: string): void => void process.stderr.write(`[lab] ${line}\n`);
-  const run = (problems: readonly Problem[]): Promise<LaneCounts> => runLanes(["openstack"], { ...ready, lab: { problems } });
-  const from = Date.now();
-  const onLab = async (): Promise<LaneCounts> => {
-    const ran = await withLab(say, () => {
+  return (work) => {
+    const from = Date.now();
+    return withLab(say, () => {
       say(`OpenStack is up after ${((Date.now() - from) / 1000).toFixed(0)} s`);
-      return run([]);
+      return work();
     });
-    return "lab" in ran ? ran.lab : run(ran.skipped);
   };
-  try {
-    return conclude(part, await (ready.engine.problems.length > 0 ? run([]) : onLab()));
-  } catch (e) {
-    process.stdout.write(`\n== lane openstack\n   the lab could not be brought up or taken down: ${(e as Error).message}\n`);
-    return conclude(part, { passed: 0, failed: 1, skipped: 0 });
-  }
 }

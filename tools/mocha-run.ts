@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { setPriority } from "node:os";
 import { findOnPath, packageRoot } from "./paths";
 
 /** How long tests may go on after the last one; more means that one left something running. */
@@ -15,13 +16,28 @@ export interface HowItEnded {
   readonly stopped: "limit" | "lingering" | "interrupted" | undefined;
 }
 
-/** Runs mocha within limits. With `print` all that it says comes at once when it has ended, so that several can run side by side. */
-export function runMocha(command: CommandLine, limitSeconds: number, testsEnded: () => boolean, print?: (text: string) => void): Promise<HowItEnded> {
+export interface MochaRun {
+  readonly limitSeconds: number;
+  readonly testsEnded: () => boolean;
+  /** All that it says comes here in one piece when it has ended, so that several can run side by side. */
+  readonly print?: (text: string) => void;
+  /** It leaves the processor to others that want it at the same time. */
+  readonly yields: boolean;
+}
+
+/** Of the kernel's nice levels: with 10 it still gets a tenth of a core that another wants whole. */
+const YIELDING = 10;
+
+/** Runs mocha within limits. */
+export function runMocha(command: CommandLine, { limitSeconds, testsEnded, print, yields }: MochaRun): Promise<HowItEnded> {
   const { env } = command;
   const argv = [...command.argv];
   if (findOnPath("setpriv") !== undefined) argv.unshift("setpriv", "--pdeathsig", "KILL", "--"); // ends with us, also when we are killed
   return new Promise((resolve, reject) => {
-    const child = spawn(argv[0] ?? process.execPath, argv.slice(1), { cwd: packageRoot, env, stdio: ["ignore", print === undefined ? "inherit" : "pipe", print === undefined ? "inherit" : "pipe"] });
+    const stream = print === undefined ? "inherit" : "pipe";
+    const child = spawn(argv[0] ?? process.execPath, argv.slice(1), { cwd: packageRoot, env, stdio: ["ignore", stream, stream] });
+    // What it starts inherits it. Only beside others: by itself it has nobody to yield to.
+    if (yields && print !== undefined && child.pid !== undefined) setPriority(child.pid, YIELDING);
     let said = "";
     for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", (text: string) => (said += text));
     let stopped: HowItEnded["stopped"], ticksSinceEnd = 0;

@@ -44,7 +44,10 @@ export interface WorkerGroupSpec {
   readonly config: GridConfig;
   readonly gridUid: Input<string>;
   readonly network: NetworkHandle;
+  /** Of workers of the first type. */
   readonly userData: Input<string>;
+  /** Of those of a further one by its name. */
+  readonly typeUserData: (type: string) => Input<string>;
   readonly publicKey: Input<string>;
   readonly consolePassword: Input<string>;
 }

@@ -2,12 +2,12 @@ import { listOwn, type Client } from "../cloudsigma/client";
 import { explain } from "../cloudsigma/explain";
 import { MARK } from "../cloudsigma/marks";
 import type { Capabilities, Drive, HostLimits, Ip, LibDrive, Meta, Server, Vlan } from "../cloudsigma/wire";
-import type { GridConfig, ServerSize } from "../config/grid-config";
+import type { GridConfig, ImageChoice, ServerSize } from "../config/grid-config";
 import { defaultImageName } from "../config/schema";
 import { isCloudError, type Problem } from "../errors";
 import { containsAddress, parseAddress, parseCidr } from "../policy/addresses";
 import { judgeChanges } from "../policy/master-changes";
-import { gridNames, resembling } from "../policy/names";
+import { gridNames, resembling, typeTemplateName } from "../policy/names";
 import { bytes, cpuMHz, formatSizeMiB, mebibyte } from "../policy/sizes";
 import { livingCloudsigma, type Seen } from "./cloudsigma-living";
 
@@ -52,7 +52,7 @@ export async function preflightCloudsigma(api: () => Client, config: GridConfig,
   const purchases: string[] = [];
   const problems = [
     ...(library && drives ? imageProblems(config, library, drives) : []),
-    ...(capabilities ? [...sizeProblems("grid.master", config.master, capabilities), ...sizeProblems("grid.workers", config.workers, capabilities)] : []),
+    ...(capabilities ? [...sizeProblems("grid.master", config.master, capabilities), ...sizeProblems("grid.workers", config.workers, capabilities), ...(config.workers.types ?? []).flatMap((t) => sizeProblems(typePath(t.name), t, capabilities))] : []),
     ...(servers && drives ? nameProblems(config, servers, drives, ours) : []),
     ...(vlans ? vlanProblems(config, vlans, ours, purchases) : []),
     ...(ips ? addressProblems(config, ips, ours, purchases) : []),
@@ -78,24 +78,38 @@ function unreachable(e: unknown): Problem {
 
 const dedupe = (problems: readonly Problem[]): Problem[] => problems.filter((p, i) => problems.findIndex((q) => q.path === p.path) === i);
 
+const typePath = (name: string): string => `grid.workers.types.${name}`;
+
+/** Of the grid's image, and of those that worker types have of their own. */
 function imageProblems(config: GridConfig, library: readonly LibDrive[], drives: readonly Drive[]): Problem[] {
-  const { name, uuid } = config.image;
+  const types = config.workers.types ?? [];
+  const sizes: SizedBy[] = [["grid.master", config.master], ["grid.workers", config.workers], ...types.filter((t) => t.image === undefined).map((t): SizedBy => [typePath(t.name), t])];
+  return [
+    ...oneImageProblems("grid.image", config.image, sizes, library, drives),
+    ...types.flatMap((t) => (t.image === undefined ? [] : oneImageProblems(`${typePath(t.name)}.image`, t.image, [[typePath(t.name), t]], library, drives))),
+  ];
+}
+
+type SizedBy = readonly [path: string, size: ServerSize];
+
+function oneImageProblems(at: string, image: ImageChoice, sizes: readonly SizedBy[], library: readonly LibDrive[], drives: readonly Drive[]): Problem[] {
+  const { name, uuid } = image;
   const all = [...library, ...drives];
   const found = all.filter((d) => (uuid === undefined ? d.name === name || d.uuid === name : d.uuid === uuid));
-  const path = uuid === undefined ? "grid.image.name" : "grid.image.uuid";
+  const path = uuid === undefined ? `${at}.name` : `${at}.uuid`;
   const value = uuid ?? name ?? "";
   if (found.length === 0) {
     const near = resembling(value, all.map((d) => d.name ?? ""));
-    const fix = config.image.kind === "appliance" && uuid === undefined && value === defaultImageName
+    const fix = image.kind === "appliance" && uuid === undefined && value === defaultImageName
       ? "this cloud does not have the appliance: name a Debian 13 image of its library in grid.image.name and set grid.image.kind to stock"
       : near.length > 0 ? `near names: ${near.join(", ")}` : `the library has ${library.length} drives; name one of them or a drive of yours`;
     return [{ path, value, rule: "is neither a drive of the library nor one of yours in this location", fix }];
   }
-  if (found.length > 1) return [{ path, value, rule: `is the name of ${found.length} drives`, fix: `set grid.image.uuid to one of ${found.map((d) => d.uuid).join(", ")}` }];
+  if (found.length > 1) return [{ path, value, rule: `is the name of ${found.length} drives`, fix: `set ${at}.uuid to one of ${found.map((d) => d.uuid).join(", ")}` }];
   const size = found[0]?.size ?? 0;
-  return (["master", "workers"] as const)
-    .filter((role) => bytes(config[role].diskMiB) < size)
-    .map((role) => ({ path: `grid.${role}.disk`, value: formatSizeMiB(config[role].diskMiB), rule: `is smaller than the image (${formatSizeMiB(Math.ceil(size / mebibyte))})`, fix: `set it to "${formatSizeMiB(Math.ceil(size / mebibyte))}" or more` }));
+  return sizes
+    .filter(([, s]) => bytes(s.diskMiB) < size)
+    .map(([where, s]) => ({ path: `${where}.disk`, value: formatSizeMiB(s.diskMiB), rule: `is smaller than the image (${formatSizeMiB(Math.ceil(size / mebibyte))})`, fix: `set it to "${formatSizeMiB(Math.ceil(size / mebibyte))}" or more` }));
 }
 
 /** Limits of a location over all its kinds of hosts: the cloud picks one that fits. */
@@ -121,7 +135,7 @@ function sizeProblems(path: string, size: ServerSize, capabilities: Capabilities
 
 function nameProblems(config: GridConfig, servers: readonly Server[], drives: readonly Drive[], ours: (meta: Meta | undefined) => boolean): Problem[] {
   const names = gridNames(config.name);
-  const servant = [names.master, names.template].flatMap((n) => servers.filter((s) => s.name === n));
+  const servant = [names.master, names.template, ...(config.workers.types ?? []).map((t) => typeTemplateName(names.template, t.name))].flatMap((n) => servers.filter((s) => s.name === n));
   const disk = drives.filter((d) => d.name === names.masterDisk);
   const taken = [...servant, ...disk].filter((o) => !ours(o.meta));
   if (taken.length === 0) return [];

@@ -1,9 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Drive, MasterReady, Server, StaticIp, Vlan, WorkerPool, type MarksArgs } from "../cloudsigma";
+import { Drive, MasterReady, Server, StaticIp, Vlan, WorkerPool, type MarksArgs, type WorkerPoolTypeArgs } from "../cloudsigma";
 import { makeClient, type Client } from "../cloudsigma/client";
 import type { CloudsigmaTarget } from "../config/controller-config";
 import type { GridConfig } from "../config/grid-config";
 import { judgeChanges } from "../policy/master-changes";
+import { ofType } from "../config/worker-types";
 import { gridNames } from "../policy/names";
 import { bytes, cpuMHz } from "../policy/sizes";
 import type { Cloud } from "./cloud";
@@ -89,6 +90,7 @@ export function cloudsigmaCloud(settings: CloudsigmaSettings, makeApi: (s: Cloud
 
     workerGroup(name, spec, opts) {
       const { config } = spec;
+      const types = (config.workers.types ?? []).map((t) => t.name);
       const pool = new WorkerPool(
         `${name}-pool`,
         {
@@ -103,17 +105,28 @@ export function cloudsigmaCloud(settings: CloudsigmaSettings, makeApi: (s: Cloud
           userData: spec.userData,
           sshPublicKey: spec.publicKey,
           vncPassword: spec.consolePassword,
+          ...(types.length === 0 ? {} : { types: Object.fromEntries(types.map((t) => [t, typeArgs(ofType(config, t), spec.typeUserData(t))])) }),
         },
         opts,
       );
-      const controllerTarget = pulumi.all([pool.templateUuid, guestEndpoint(api, settings)]).apply(([templateUuid, endpoint]): Record<string, unknown> => {
-        const target: CloudsigmaTarget = { kind: "cloudsigma", endpoint, templateUuid };
+      const controllerTarget = pulumi.all([pool.templateUuid, pool.templates, guestEndpoint(api, settings)]).apply(([templateUuid, templates, endpoint]): Record<string, unknown> => {
+        const target: CloudsigmaTarget = { kind: "cloudsigma", endpoint, templateUuid, ...(types.length === 0 || templates === undefined ? {} : { templates }) };
         return { ...target };
       });
       return { controllerTarget, resource: pool };
     },
   };
 }
+
+const typeArgs = (config: GridConfig, userData: pulumi.Input<string>): WorkerPoolTypeArgs => ({
+  image: imageOf(config),
+  diskBytes: bytes(config.workers.diskMiB),
+  cpuMHz: cpuMHz(config.workers.vcpus),
+  smp: config.workers.vcpus,
+  memoryBytes: bytes(config.workers.memoryMiB),
+  userData,
+});
+
 
 const marks = (config: GridConfig, gridUid: pulumi.Input<string>): MarksArgs => ({ gridUid, gridName: config.name });
 

@@ -1,14 +1,14 @@
 import type { GridConfig } from "../config/grid-config";
 import type { Problem } from "../errors";
 import type { Openstack } from "../openstack/api";
-import type { Flavor, OpenstackFacts } from "./openstack-facts";
+import type { OpenstackFacts } from "./openstack-facts";
 import { findAlarms } from "./openstack-look/alarms";
 import type { Asking } from "./openstack-look/asking";
 import { findBootImage } from "./openstack-look/boot-image";
 import { enter } from "./openstack-look/enter";
-import { findFlavors } from "./openstack-look/flavors";
+import { findFlavors, type ChosenFlavors } from "./openstack-look/flavors";
 import { checkHeat } from "./openstack-look/heat";
-import { findImage, type ReadHead } from "./openstack-look/images";
+import { findImage, findTypeImages, type ReadHead } from "./openstack-look/images";
 import { findIpv6, type Ipv6 } from "./openstack-look/ipv6";
 import type { ProjectsOf } from "./openstack-look/login";
 import { findExternalNetwork, findFloatingIp } from "./openstack-look/networks";
@@ -47,7 +47,7 @@ export async function discoverOpenstack(api: Openstack, config: GridConfig, scop
 export interface Look {
   readonly facts: Promise<OpenstackFacts | undefined>;
   /** What other checks need as well. */
-  readonly flavors: Promise<{ readonly master?: Flavor; readonly workers?: Flavor } | undefined>;
+  readonly flavors: Promise<ChosenFlavors | undefined>;
   readonly ours: Promise<Ours | undefined>;
   readonly ipv6: Promise<Ipv6 | undefined>;
 }
@@ -61,18 +61,25 @@ export function look(asking: Asking, config: GridConfig, scope: LookScope, parts
   const heatTypes = checkHeat(asking);
   const facts = (async (): Promise<OpenstackFacts | undefined> => {
     const { api, session } = asking;
-    const [authUrl, way, second, floatingIp, image, bootImage, chosen, alarms] = await Promise.all([
+    const [authUrl, way, second, floatingIp, image, typeImages, bootImage, chosen, alarms] = await Promise.all([
       asking.ask("identity", api.endpoint("identity")),
       network,
       ipv6,
       findFloatingIp(asking, config, network, ours),
       findImage(asking, config, scope.projectRoot || process.cwd(), parts.readHead),
+      findTypeImages(asking, config),
       findBootImage(asking, config, ours),
       flavors,
       findAlarms(asking, config, heatTypes),
     ]);
-    if (authUrl === undefined || way === undefined || second === undefined || image === undefined || chosen?.master === undefined || chosen.workers === undefined || alarms === undefined) return undefined;
+    if (authUrl === undefined || way === undefined || second === undefined || image === undefined || typeImages === undefined || chosen?.master === undefined || chosen.workers === undefined || alarms === undefined) return undefined;
     if (config.address !== undefined && floatingIp === undefined) return undefined;
+    const types: Record<string, NonNullable<OpenstackFacts["types"]>[string]> = {};
+    for (const { name } of config.workers.types ?? []) {
+      const flavor = chosen.types[name], own = typeImages[name];
+      if (flavor === undefined) return undefined;
+      types[name] = { flavor, ...(own === undefined ? {} : { image: own }) };
+    }
     const { region } = api.settings;
     return {
       projectId: session.projectId,
@@ -85,6 +92,7 @@ export function look(asking: Asking, config: GridConfig, scope: LookScope, parts
       ...image,
       ...(bootImage === undefined ? {} : { bootImage }),
       flavors: { master: chosen.master, workers: chosen.workers },
+      ...(config.workers.types === undefined ? {} : { types }),
       ...(floatingIp === undefined ? {} : { floatingIp }),
       ...alarms,
       notes: [...(second.note === undefined ? [] : [second.note]), ...alarms.notes],

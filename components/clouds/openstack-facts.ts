@@ -15,6 +15,8 @@ export interface OpenstackFacts {
   /** What the program uploads, where it does. */
   readonly upload?: ImageUpload;
   readonly flavors: { readonly master: Flavor; readonly workers: Flavor };
+  /** Of further worker types by name; the image only where a type has its own. */
+  readonly types?: Readonly<Record<string, { readonly flavor: Flavor; readonly image?: { readonly id: string; readonly name: string } }>>;
   /** The floating IP that `grid.address` names; else one is allocated. */
   readonly floatingIp?: { readonly id: string; readonly address: string };
   /** Aodh and Gnocchi are both there and carry the measures: the cloud evaluates the CPU alarms. */

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Openstack } from "../openstack/api";
 import { groupSize, steadyGroup } from "../openstack/steady";
-import { nestedStacks, removeStack, settled, stackNow, stackPath, stacksNamed, type HeatStack } from "../openstack/stacks";
+import { isGroupOf, nestedStacks, removeStack, settled, stackNow, stackPath, stacksNamed, typeOfStack, type HeatStack } from "../openstack/stacks";
 import { GROUP_RESOURCE } from "../render/heat";
 
 export type Cure = "leave" | "remove" | "update";
@@ -52,12 +52,26 @@ async function updateAgain(api: Openstack, stack: HeatStack): Promise<void> {
  */
 export async function removeEmptied(api: Openstack, prefix: string, name: string): Promise<void> {
   if (pulumi.runtime.isDryRun()) return;
-  const ours = await stacksNamed(api, (n) => n.startsWith(prefix));
+  const ours = await stacksNamed(api, (n) => isGroupOf(prefix, n));
   // As long as the present one is not whole, the controller may still be adding workers to a former one.
   if (ours.find((s) => s.stack_name === name)?.stack_status.endsWith("_COMPLETE") !== true) return;
-  for (const stack of ours.filter((s) => s.stack_name !== name)) {
+  await removeEmpty(api, ours.filter((s) => s.stack_name !== name), "of a former definition of the group");
+}
+
+/** Deletes the stacks of worker types that are no longer declared, once the controller has drained them: it leaves them to us, for it cannot tell one that is just being made. */
+export async function removeUndeclared(api: Openstack, prefix: string, declared: readonly string[]): Promise<void> {
+  if (pulumi.runtime.isDryRun()) return;
+  const former = (n: string): boolean => {
+    const type = typeOfStack(prefix, n);
+    return type !== undefined && !declared.includes(type);
+  };
+  await removeEmpty(api, await stacksNamed(api, former), "of a worker type that is no longer declared");
+}
+
+async function removeEmpty(api: Openstack, stacks: readonly HeatStack[], what: string): Promise<void> {
+  for (const stack of stacks) {
     if ((await groupSize(api, stack, GROUP_RESOURCE)) !== 0) continue;
-    pulumi.log.info(`the stack ${stack.stack_name}, of a former definition of the group, has no worker left: deleting it`);
+    pulumi.log.info(`the stack ${stack.stack_name}, ${what}, has no worker left: deleting it`);
     await removeStack(api, stack, LIMITS).catch((e: unknown) => pulumi.log.warn(e instanceof Error ? e.message : String(e)));
   }
 }

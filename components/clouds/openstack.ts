@@ -164,7 +164,7 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
       const term = credentialTerm((parts.nowMs ?? Date.now)(), config.openstack.credential);
       credential = { resource: declareCredential(name, { config, gridUid, facts: facts(), roles, term }, options(opts)), warnAt: term.warnAt };
       const keyName = keyOf(name, gridUid, spec.publicKey, opts).name;
-      return declareGroup(name, { config, gridUid, network: spec.network as OpenstackNetwork, keyName, userData: spec.userData, facts: facts(), image: imageOf(name, config, gridUid, opts).name, api }, options(opts));
+      return declareGroup(name, { config, gridUid, network: spec.network as OpenstackNetwork, keyName, userData: spec.userData, typeUserData: spec.typeUserData, facts: facts(), image: imageOf(name, config, gridUid, opts).name, api }, options(opts));
     },
   };
 }

@@ -27,6 +27,13 @@ export interface ClientOptions {
 export interface CallOptions {
   readonly signal?: AbortSignal;
 }
+/** One answer of a list. */
+export interface Page {
+  /** As they came: nobody has looked whether they are what they should be. */
+  readonly objects: readonly unknown[];
+  /** `meta.total_count`: how many there are before paging, where the service says so. */
+  readonly total?: number;
+}
 export interface ListOptions extends CallOptions {
   /** Filters such as `name` or `uuid`; `limit: 0` (everything) unless given. */
   readonly params?: Readonly<Record<string, string | number>>;
@@ -34,6 +41,8 @@ export interface ListOptions extends CallOptions {
   readonly short?: boolean;
 }
 export interface MakeOptions<T> extends CallOptions {
+  /** Sent although another write to the same object is on its way: the caller takes a refusal (503 `concurrency`) for what it is. @default false */
+  readonly beside?: boolean;
   /**
    * Looks for what a lost try may have made. Called before every repetition; its find is the result. Without it nothing
    * that makes something is ever repeated.
@@ -47,6 +56,8 @@ export interface Client {
   readonly endpoint: string;
   readonly clock: Clock;
   list<K extends Kind>(kind: K, options?: ListOptions): Promise<Kinds[K][]>;
+  /** The same without trust: see whole-list.ts, which puts pages together and says what they lack. */
+  page(kind: Kind, options?: ListOptions): Promise<Page>;
   get<K extends Kind>(kind: K, id: string, options?: CallOptions): Promise<Kinds[K]>;
   /** The object, or undefined on 404. */
   find<K extends Kind>(kind: K, id: string, options?: CallOptions): Promise<Kinds[K] | undefined>;
@@ -160,7 +171,7 @@ export function makeClient(options: ClientOptions): Client {
   }
 
   const rows = (label: string, json: unknown): unknown[] => {
-    const objects = (json as { objects?: unknown } | undefined)?.objects;
+    const objects = (json as { objects?: unknown } | null | undefined)?.objects;
     if (!Array.isArray(objects)) throw new CloudError("invalid", `${label}: the answer holds no list of objects`);
     return objects;
   };
@@ -170,9 +181,15 @@ export function makeClient(options: ClientOptions): Client {
     endpoint: base,
     clock,
     async list<K extends Kind>(kind: K, o: ListOptions = {}) {
+      return (await client.page(kind, o)).objects as Kinds[K][];
+    },
+    async page(kind, o = {}) {
       const detail = o.short || FULL_LISTS.has(kind) ? "" : "detail/";
       const path = `${kind}/${detail}${query({ limit: 0, ...o.params })}`;
-      return send({ method: "GET", path, ...sig(o) }, (a) => rows(`GET ${path}`, a.json) as Kinds[K][], "always");
+      return send({ method: "GET", path, ...sig(o) }, (a): Page => {
+        const total = (a.json as { meta?: { total_count?: unknown } | null } | null | undefined)?.meta?.total_count;
+        return { objects: rows(`GET ${path}`, a.json), ...(typeof total === "number" ? { total } : {}) };
+      }, "always");
     },
     async get<K extends Kind>(kind: K, id: string, o?: CallOptions) {
       return send({ method: "GET", path: `${kind}/${enc(id)}/`, ...sig(o) }, (a) => a.json as Kinds[K], "always");
@@ -211,7 +228,8 @@ export function makeClient(options: ClientOptions): Client {
     },
     async action<T>(kind: Kind, id: string, name: string, body: object = {}, o: MakeOptions<T> = {}) {
       const path = `${kind}/${enc(id)}/action/${query({ do: name, ...o.query })}`;
-      return writes.run(`${kind}/${id}`, () => send<T>({ method: "POST", path, body, ...sig(o) }, (a) => a.json as T, o.findExisting ?? "never"));
+      const post = (): Promise<T> => send<T>({ method: "POST", path, body, ...sig(o) }, (a) => a.json as T, o.findExisting ?? "never");
+      return o.beside === true ? post() : writes.run(`${kind}/${id}`, post);
     },
     profileUuid(o) {
       profile ??= client.single("profile", o).then(

@@ -6,4 +6,4 @@ export { Server, type NicArgs, type ServerArgs, type ServerDriveArgs } from "./s
 export { StaticIp, type StaticIpArgs } from "./static-ip";
 export { Tag, type TagArgs } from "./tag";
 export { Vlan, type PurchaseArgs, type VlanArgs } from "./vlan";
-export { WorkerPool, type WorkerPoolArgs } from "./worker-pool";
+export { WorkerPool, type WorkerPoolArgs, type WorkerPoolTypeArgs } from "./worker-pool";

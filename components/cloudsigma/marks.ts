@@ -18,6 +18,12 @@ export const MARK = {
   template: "elastigrid-template",
   /** The worker pool: the same on the template and all clones, also when the template is made anew. */
   pool: "elastigrid-pool",
+  /** Worker type, on templates of further types and their clones; missing on those of the first one. */
+  type: "elastigrid-type",
+  /** What a worker is made of (size, image, disk), on the template and copied by clones: another one betrays a worker of a former definition. */
+  shape: "elastigrid-shape",
+  /** On a template: the shape of those workers that carry none, because they were made before there were such marks. */
+  unmarkedShape: "elastigrid-unmarked-shape",
   /** On a template whose pool is being deleted: nobody may clone it any more. */
   closing: "elastigrid-closing",
   /** On a server that is stopped only for a change of its drive: to be started again, also after an interruption. */

@@ -2,6 +2,7 @@ import type { Problem } from "../errors";
 import { contains, containsAddress, hostCount, parseAddress, parseCidr } from "../policy/addresses";
 import { isIpv6 } from "../policy/ranges6";
 import { condorPort, enrolmentPort } from "../policy/ports";
+import { ruleProblems, scalingProblems, typeProblems } from "./cross-workers";
 import { pathText, show, valueAt } from "./problems";
 import { gridSchema } from "./grid-schema";
 
@@ -24,6 +25,10 @@ export function crossProblems(raw: unknown, root: string): Problem[] {
   const min = number("workers", "min");
   const max = number("workers", "max");
   if (min !== undefined && max !== undefined && min > max) complain(["workers", "max"], `must not be smaller than workers.min (${min})`, `set it to ${min} or more, or workers.min to ${max} or less`);
+
+  typeProblems(at, complain);
+  ruleProblems(at, complain);
+  scalingProblems(at, complain);
 
   const network = cidrOf(at("network", "cidr"));
   if (network !== undefined && max !== undefined && network.prefix <= 28 && hostCount(network) < max + 1)

@@ -11,7 +11,7 @@ export interface GridConfig {
   /** `replace`: uuid of the one object that holds the queue and may be replaced all the same. */
   readonly master: ServerSize & { readonly replace?: string };
   readonly ssh: { readonly port: number; readonly allowFrom: readonly string[]; readonly authorizedKeys: readonly string[] };
-  readonly workers: ServerSize & { readonly min: number; readonly max: number };
+  readonly workers: WorkersConfig;
   readonly scaling: ScalingSettings;
   readonly alarms: AlarmSettings;
   readonly firewall: readonly FirewallRule[];
@@ -44,6 +44,32 @@ export interface ServerSize {
   readonly vcpus: number;
   readonly memoryMiB: number;
   readonly diskMiB: number;
+}
+
+/** What workers of one type are like, beside their size. */
+export interface WorkerTraits {
+  /** What one costs an hour. @default 0 */
+  readonly price?: number;
+  /** Attributes of its machine ad, as ClassAd expressions. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** Size, price and labels are those of the first type. */
+export interface WorkersConfig extends ServerSize, WorkerTraits {
+  readonly min: number;
+  readonly max: number;
+  /** Further types, in the order of their names. @default none */
+  readonly types?: readonly WorkerTypeConfig[];
+  /** Of which type this configuration speaks, where it is that of one: see `ofType`. @default the first */
+  readonly type?: string;
+}
+
+export interface WorkerTypeConfig extends ServerSize, WorkerTraits {
+  readonly name: string;
+  /** @default the grid's */
+  readonly image?: ImageChoice;
+  /** @default the group's */
+  readonly max?: number;
 }
 
 /** By name or by uuid, never both. */

@@ -1,27 +1,15 @@
 import { z } from "zod";
 import { hasHostBits, isPrivate, parseAddress, parseCidr } from "../policy/addresses";
 import { formatRange6, hasHostBits6, isIpv6, parseRange6 } from "../policy/ranges6";
-import { parseSizeMiB } from "../policy/sizes";
 import { openstackSchema } from "./openstack-schema";
-import { seconds, text, whole } from "./schema-parts";
+import { alarmsSchema, scalingSchema } from "./scaling-schema";
+import { seconds, size, text, uuid, whole } from "./schema-parts";
+import { workersSchema } from "./workers-schema";
 
 /**
  * The configuration of a grid as a person writes it. Messages have the form `rule; fix`: `problems.ts` takes them
  * apart. Every key has a description: the reference in docs/configuration.md is made from them.
  */
-
-const size = (minMiB: number, minText: string, says: string) =>
-  z
-    .string()
-    .refine((s) => parseSizeMiB(s) !== undefined, {
-      message: text("must be a number and a binary unit (MiB, GiB or TiB), making whole MiB", 'write it like "2 GiB" or "512 MiB"'),
-      abort: true,
-    })
-    .refine((s) => parseSizeMiB(s)! >= minMiB, text(`must be at least ${minText}`, `set "${minText}" or more`))
-    .describe(says)
-    .meta({ unit: "size" });
-
-const uuid = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, text("must be a uuid", "copy it from the cloud's web console"));
 
 const cidr = z
   .string()
@@ -50,27 +38,9 @@ const publicKey = z
   .string()
   .regex(/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+|sk-[\w@.-]+) [A-Za-z0-9+/=]+( [^\n]*)?$/, text("must be one line of a public key", "paste the contents of a file such as ~/.ssh/id_ed25519.pub"));
 
-const alarm = (says: string, thresholdPercent: number) =>
-  z
-    .strictObject({
-      enabled: z.boolean().default(true).describe("whether this alarm may act"),
-      thresholdPercent: z
-        .number()
-        .min(0, text("must be at least 0", "set a percentage from 0 to 100"))
-        .max(100, text("must be at most 100", "set a percentage from 0 to 100"))
-        .default(thresholdPercent)
-        .describe("average CPU of the workers, of all their vcpus")
-        .meta({ unit: "percent" }),
-      periodSeconds: seconds(1, 86_400, "how long the average must be beyond the threshold").default(60),
-      evaluationPeriods: whole(1, 100).default(1).describe("periods in a row that must agree"),
-      cooldownSeconds: seconds(0, 86_400, "no second action of this alarm within this time").default(60),
-    })
-    .prefault({})
-    .describe(says);
-
 /** Settings that a promise hangs on: no job killed, no secret shown, workers found. */
 export const reservedCondorSettings =
-  /^((STARTD|MASTER|SCHEDD|COLLECTOR|NEGOTIATOR)\.)?(MAXJOBRETIREMENTTIME|SEC_.*|ALLOW_.*|DENY_.*|TRUST_DOMAIN|UID_DOMAIN|CONDOR_HOST|COLLECTOR_HOST|DAEMON_LIST|STARTD_ATTRS|STARTD_CRON_.*|ENABLE_KERNEL_TUNING|ELASTIGRIDSERVERUUID)$/i;
+  /^((STARTD|MASTER|SCHEDD|COLLECTOR|NEGOTIATOR)\.)?(MAXJOBRETIREMENTTIME|SEC_.*|ALLOW_.*|DENY_.*|TRUST_DOMAIN|UID_DOMAIN|CONDOR_HOST|COLLECTOR_HOST|DAEMON_LIST|STARTD_ATTRS|STARTD_CRON_.*|ENABLE_KERNEL_TUNING|ELASTIGRIDSERVERUUID|ELASTIGRIDWORKERTYPE)$/i;
 
 const condorSettings = z.record(
   z
@@ -150,34 +120,9 @@ export const gridSchema = z.strictObject({
     })
     .prefault({})
     .describe("logging in"),
-  workers: z
-    .strictObject({
-      min: whole(0, 1000).default(1).describe("the group never has fewer"),
-      max: whole(1, 1000).default(3).describe("the group never has more"),
-      vcpus: whole(1, 128).default(1).describe("processor cores; CloudSigma: of 2000 MHz, OpenStack: the flavor has at least as many"),
-      memory: size(256, "256 MiB", "memory; OpenStack: the flavor has at least as much").default("1 GiB"),
-      disk: size(1024, "1 GiB", "disk; not smaller than the image; OpenStack: the flavor's is at least as large").default("5 GiB"),
-    })
-    .prefault({})
-    .describe("the group that grows and shrinks"),
-  scaling: z
-    .strictObject({
-      intervalSeconds: seconds(1, 3600, "pause between two looks at queue and cloud").default(5),
-      growStep: whole(1, 1000).optional().describe("most workers that one decision adds; `workers.max` where left out"),
-      shrinkStep: whole(1, 1000).optional().describe("most workers that one decision takes away; `workers.max` where left out"),
-      cooldownSeconds: seconds(0, 86_400, "no shrinking this long after the group changed its size").default(60),
-      idleSeconds: seconds(0, 86_400, "how long a worker is without a job before it may go").default(300),
-      joinTimeoutSeconds: seconds(30, 86_400, "a worker that has not joined by then is replaced").default(600),
-    })
-    .prefault({})
-    .describe("how demand becomes a size"),
-  alarms: z
-    .strictObject({
-      cpuHigh: alarm("above its threshold the group grows", 50),
-      cpuLow: alarm("below its threshold the group shrinks; a worker with a job stays", 10),
-    })
-    .prefault({})
-    .describe("scaling by average CPU"),
+  workers: workersSchema,
+  scaling: scalingSchema,
+  alarms: alarmsSchema,
   firewall: z.array(firewallRule).default([]).describe("ports to open beyond ssh; enforced by nftables in the guests, on OpenStack by security groups as well"),
   condor: z
     .strictObject({ settings: condorSettings.default({}).describe("further HTCondor settings, for master and workers") })

@@ -1,5 +1,5 @@
 import { gridSchema } from "./grid-schema";
-import { elementOf, metaOf, shapeOf, unwrap, type AnySchema } from "./schema-walk";
+import { elementOf, metaOf, shapeOf, unwrap, valueOf, type AnySchema } from "./schema-walk";
 
 /** The configuration reference, made from the schema: `node dist/components/config/reference.js > docs/configuration.md`. */
 export function configurationReference(): string {
@@ -53,8 +53,9 @@ function rowsOf(schema: AnySchema, prefix: string): Row[] {
     const key = prefix + name;
     const own = { key, meaning: escape(meaningOf(value)) };
     if (shapeOf(value) !== undefined) return [{ ...own, type: "object", fallback: "" }, ...rowsOf(value, `${key}.`)];
-    const element = elementOf(value);
+    const element = elementOf(value), named = valueOf(value);
     const list: Row = { ...own, type: typeOf(value), fallback: defaultOf(value) };
+    if (named !== undefined && shapeOf(named) !== undefined) return [list, ...rowsOf(named, `${key}.NAME.`)];
     return element !== undefined && shapeOf(element) !== undefined ? [list, ...rowsOf(element, `${key}[].`)] : [list];
   });
 }

@@ -21,9 +21,15 @@ export function elementOf(schema: AnySchema): AnySchema | undefined {
   return def.type === "array" ? def.element : undefined;
 }
 
+/** What stands behind each name of a map. */
+export function valueOf(schema: AnySchema): AnySchema | undefined {
+  const def = unwrap(schema)._zod.def as z.core.$ZodTypeDef & { valueType?: AnySchema };
+  return def.type === "record" ? def.valueType : undefined;
+}
+
 const schemaAt = (path: readonly PropertyKey[]): AnySchema | undefined =>
   path.reduce<AnySchema | undefined>(
-    (at, step) => (at === undefined ? undefined : typeof step === "number" ? elementOf(at) : shapeOf(at)?.[String(step)]),
+    (at, step) => (at === undefined ? undefined : typeof step === "number" ? elementOf(at) : (shapeOf(at)?.[String(step)] ?? valueOf(at))),
     gridSchema,
   );
 

@@ -1,9 +1,10 @@
 import { ConfigError, type Problem } from "../errors";
 import { parseSizeMiB } from "../policy/sizes";
 import { crossProblems } from "./cross-checks";
-import type { GridConfig } from "./grid-config";
+import type { GridConfig, ImageChoice, WorkerTraits, WorkerTypeConfig } from "./grid-config";
 import { schemaProblems } from "./problems";
 import { gridSchema, parsePorts, type GridConfigText } from "./grid-schema";
+import { classAdLiteral } from "./worker-types";
 
 export type { FirewallRule, GridConfig, ImageChoice, OpenstackOptions, ServerSize } from "./grid-config";
 export type { GridConfigInput } from "./grid-schema";
@@ -26,6 +27,15 @@ export function parseGridConfig(raw: unknown): GridConfig {
   return config;
 }
 
+/** By uuid, or by name. */
+const imageOf = (i: { name?: string; uuid?: string; kind: "appliance" | "stock" }): ImageChoice => (i.uuid !== undefined ? { uuid: i.uuid, kind: i.kind } : { name: i.name ?? defaultImageName, kind: i.kind });
+
+/** Only what was set, so that a grid without is as it was. */
+const traitsOf = ({ price, labels }: { price: number; labels: Readonly<Record<string, string | number | boolean>> }): WorkerTraits => ({
+  ...(price === 0 ? {} : { price }),
+  ...(Object.keys(labels).length === 0 ? {} : { labels: Object.fromEntries(Object.entries(labels).map(([k, v]) => [k, classAdLiteral(v)])) }),
+});
+
 function normalise(c: GridConfigText): GridConfig {
   const { master, workers, scaling, image, firewall, condor, ...same } = c;
   const size = (s: { vcpus: number; memory: string; disk: string }) => ({
@@ -33,11 +43,15 @@ function normalise(c: GridConfigText): GridConfig {
     memoryMiB: parseSizeMiB(s.memory)!,
     diskMiB: parseSizeMiB(s.disk)!,
   });
+  const types = Object.entries(workers.types).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, t]): WorkerTypeConfig => ({
+    name, ...size(t), ...traitsOf(t), ...(t.max === undefined ? {} : { max: t.max }),
+    ...(t.image === undefined ? {} : { image: t.image.name === undefined && t.image.uuid === undefined ? { ...imageOf(image), kind: t.image.kind ?? image.kind } : imageOf({ ...t.image, kind: t.image.kind ?? image.kind }) }),
+  }));
   return {
     ...same,
-    image: image.uuid !== undefined ? { uuid: image.uuid, kind: image.kind } : { name: image.name ?? defaultImageName, kind: image.kind },
+    image: imageOf(image),
     master: { ...size(master), ...(master.replace === undefined ? {} : { replace: master.replace }) },
-    workers: { min: workers.min, max: workers.max, ...size(workers) },
+    workers: { min: workers.min, max: workers.max, ...size(workers), ...traitsOf(workers), ...(types.length === 0 ? {} : { types }) },
     scaling: { ...scaling, growStep: scaling.growStep ?? workers.max, shrinkStep: scaling.shrinkStep ?? workers.max },
     firewall: firewall.map(({ ports, ...rule }) => ({ ...rule, ...(ports === undefined ? {} : { ports: parsePorts(String(ports))! }) })),
     condor: { settings: Object.fromEntries(Object.entries(condor.settings).map(([k, v]) => [k, String(v)])) },

@@ -1,4 +1,4 @@
-import { isCloudError } from "../errors";
+import { CloudError, isCloudError } from "../errors";
 import type { Openstack } from "./api";
 import { stackPath, type HeatStack } from "./stacks";
 
@@ -54,7 +54,10 @@ export async function readGroup(api: Openstack, ref: StackRef, group: string): P
     api.find<{ stack: GroupStack }>("orchestration", path, { query: { resolve_outputs: false } }),
     api.find<{ resources: readonly ResourceRow[] }>("orchestration", `${path}/resources`, { query: { nested_depth: 1 } }),
   ]);
-  if (found === undefined || rows === undefined || found.stack.stack_status === "DELETE_COMPLETE") return undefined;
+  if (found === undefined || rows === undefined) return undefined;
+  if (typeof found?.stack?.stack_status !== "string" || !Array.isArray(rows?.resources) || rows.resources.some((r: unknown) => !isResource(r)))
+    throw new CloudError("transient", `Heat's answer about ${ref.stack_name} cannot be read: it is no stack with its resources`);
+  if (found.stack.stack_status === "DELETE_COMPLETE") return undefined;
   const own = rows.resources.find((r) => r.resource_name === group && (r.parent_resource ?? null) === null);
   const inner = nestedRef(own);
   const nested = inner === undefined ? undefined : await api.find<{ stack: HeatStack }>("orchestration", stackPath(inner), { query: { resolve_outputs: false } });
@@ -62,12 +65,20 @@ export async function readGroup(api: Openstack, ref: StackRef, group: string): P
     stack: found.stack,
     ...(nested === undefined ? {} : { nested: nested.stack }),
     groupStatus: own?.resource_status ?? "",
-    members: rows.resources.filter((r) => r.parent_resource === group).map((r) => ({
+    members: onceEach(rows.resources.filter((r) => r.parent_resource === group)).map((r) => ({
       resource: r.resource_name, status: r.resource_status, reason: r.resource_status_reason ?? "",
       ...(r.physical_resource_id ? { serverId: r.physical_resource_id } : {}),
     })),
   };
 }
+
+const isResource = (r: unknown): r is ResourceRow => {
+  const row = r as Partial<ResourceRow> | null;
+  return typeof row === "object" && typeof row?.resource_name === "string" && typeof row.resource_status === "string" && ["string", "undefined"].includes(typeof (row.physical_resource_id ?? undefined));
+};
+
+/** A list may overlap with itself. */
+const onceEach = (rows: readonly ResourceRow[]): readonly ResourceRow[] => [...new Map(rows.map((r) => [`${r.resource_name}/${r.physical_resource_id ?? ""}`, r])).values()];
 
 /** The group's own stack stands in its link; its name is nowhere else. */
 function nestedRef(row: ResourceRow | undefined): StackRef | undefined {

@@ -17,6 +17,15 @@ interface Limits {
 /** All Heat stacks of a grid begin with this, whatever the grid is called: the controller's credential reaches no others. */
 export const stackPrefix = (gridUid: string): string => `elastigrid-${gridUid}-`;
 
+/** Stacks of a further worker type begin with this, which no stack of the first type does: those go on in hexadecimal digits. */
+export const typeStackPrefix = (prefix: string, type: string): string => `${prefix}t-${type}-`;
+
+/** Whether a stack is a group of exactly this prefix: another type's may begin like it. */
+export const isGroupOf = (prefix: string, name: string): boolean => prefix !== "" && name.startsWith(prefix) && !name.slice(prefix.length).includes("-");
+
+/** The worker type of a further type's stack, by the prefix of all stacks of the grid; undefined for the first type's. */
+export const typeOfStack = (prefix: string, name: string): string | undefined => (prefix !== "" && name.startsWith(`${prefix}t-`) ? /^(.+)-[^-]+$/.exec(name.slice(prefix.length + 2))?.[1] : undefined);
+
 /** Stacks of the project, without nested ones. */
 export async function stacksNamed(api: Openstack, wanted: (name: string) => boolean): Promise<readonly HeatStack[]> {
   return (await api.list<HeatStack>("orchestration", "/stacks", "stacks")).filter((s) => wanted(s.stack_name));

@@ -72,7 +72,7 @@ export function evaluateAlarm(side: "high" | "low", rule: AlarmRule, samples: re
 const lacking = (averagePercent: number | undefined, why: string): AlarmVerdict => ({ state: "insufficient data", averagePercent, wants: false, why });
 
 /** Adds a sample and forgets those that no rule looks at any more (one older than the window stays: it shows since when we watch). */
-export function remember(samples: readonly CpuSample[], sample: CpuSample, windowSeconds: number): readonly CpuSample[] {
+export function remember<T extends { readonly atMs: number }>(samples: readonly T[], sample: T, windowSeconds: number): readonly T[] {
   const from = sample.atMs - windowSeconds * 1000;
   const firstInside = samples.findIndex((s) => s.atMs > from);
   const kept = firstInside < 0 ? samples.slice(-1) : samples.slice(Math.max(0, firstInside - 1));

@@ -10,6 +10,9 @@ export const gridNames = (gridName: string) => ({
   address: `${gridName}-address`,
 });
 
+/** Of the template of a further worker type, which no worker's own name can be. */
+export const typeTemplateName = (template: string, type: string): string => `${template}-type-${type}`;
+
 /** HTCondor's TRUST_DOMAIN and UID_DOMAIN, and the DNS domain of every host. */
 export const poolDomain = (gridName: string): string => `${gridName}.internal`;
 

@@ -1,6 +1,10 @@
-import type { ScalingSettings } from "../config/controller-config";
-import type { AlarmVerdict } from "./alarms";
-import type { Demand } from "./demand";
+import {
+  count, does, hold, isComing, isDrainRequested, isWorking, LOST_GRACE_SECONDS, REASON_EXCHANGE, REASON_OPERATOR, REASON_SCALE_IN, secondsSince,
+  type Decision, type DecisionInput, type Limits, type Override, type TypeLimits, type WorkerView,
+} from "./decision";
+import { finish } from "./removal";
+import { renew } from "./renewal";
+import { idleVictims, isSettled, shrinkIdle, surplus } from "./victims";
 
 /*
  * How queue and alarms combine. The queue is the better witness: it knows what work there is, while CPU only shows what the
@@ -9,100 +13,9 @@ import type { Demand } from "./demand";
  *   way for it: a worker without work helps nobody, and high CPU without a waiting job is a grid doing what it is for.
  * - The low alarm lets one idle worker go before its idle time is over, but only while no job waits; it never touches a
  *   worker that runs something, however little CPU that takes (a job may wait for its input).
+ * - Rules of the operator's own add and remove by their step or towards their target; what they remove is idle too.
  * Every hold says why it is one.
  */
-
-export type Phase = "booting" | "joining" | "idle" | "busy" | "draining" | "drained" | "removing" | "lost";
-
-/** A worker as cloud and queue together show it. */
-export interface WorkerView {
-  readonly id: string;
-  /** Short name in the pool. */
-  readonly name: string;
-  readonly phase: Phase;
-  readonly phaseSinceMs: number;
-  readonly server: "stopped" | "starting" | "running" | "stopping" | "failed" | "gone" | "unknown";
-  /** What the cloud says of a server that is no good. */
-  readonly detail?: string;
-  /** Why it shall go when its jobs are done. */
-  readonly retiring?: string;
-  /** The cloud's group would take it away at its next change: it is not taken back into service until that is mended. */
-  readonly doomed?: boolean;
-  /** Its disks are still being copied: it cannot be started yet. */
-  readonly copying: boolean;
-  /** Whether it has been in the pool while this controller watched. */
-  readonly everJoined: boolean;
-  /** It has a token and may join at any moment. */
-  readonly admitted: boolean;
-  /** Jobs there by either witness: claims on the machine, or running jobs of the queue. */
-  readonly jobs: number;
-  /** Start of its oldest running job. */
-  readonly oldestJobStartMs?: number;
-  /** Since when it has been without a job, as far as we watched. */
-  readonly idleSinceMs?: number;
-  readonly drainReason?: string;
-  /** We closed it to new work, HTCondor agreed, and its daemon has not been seen in service since. */
-  readonly fenced: boolean;
-  /** Looks in a row, each with an answer of the queue, that did not show it. */
-  readonly absentLooks: number;
-}
-
-export interface Override {
-  readonly min?: number;
-  readonly max?: number;
-  readonly size?: number;
-  readonly paused?: boolean;
-  /** Workers that the operator wants gone. `now`: with their jobs. */
-  readonly drains: readonly { readonly worker: string; readonly now: boolean }[];
-}
-
-export interface DecisionInput {
-  readonly nowMs: number;
-  readonly poolUnknown?: string;
-  readonly queueUnknown?: string;
-  /** Nothing may be created: the group is being deleted. */
-  readonly poolClosing?: string;
-  /** The cloud takes no order for the group at the moment. */
-  readonly poolBusy?: string;
-  readonly workers: readonly WorkerView[];
-  readonly demand: Demand;
-  /** When the longest waiting placeable job entered the queue. */
-  readonly oldestWaitingMs?: number;
-  readonly limits: { readonly min: number; readonly max: number };
-  readonly override: Override;
-  readonly scaling: ScalingSettings;
-  readonly alarms: { readonly high: AlarmVerdict; readonly low: AlarmVerdict; readonly highPeriodSeconds: number };
-  /** When the group last changed its size. */
-  readonly lastResizeMs?: number;
-  /** Creating is held back (workers did not join, the cloud refused, an answer was ambiguous). */
-  readonly createGate?: { readonly untilMs: number; readonly atMost?: number; readonly why: string };
-}
-
-export type RemovalBasis = "continue" | "drained" | "gone-after-fence" | "stopped" | "not-admitted" | "never-joined" | "lost" | "now";
-
-export type Decision =
-  | { readonly do: "grow"; readonly count: number; readonly why: string; readonly byAlarm?: boolean }
-  | { readonly do: "start"; readonly id: string; readonly why: string }
-  | { readonly do: "cancelDrain"; readonly id: string; readonly why: string }
-  | { readonly do: "fence"; readonly id: string; readonly kind: "ifIdle" | "drain"; readonly reason: string; readonly why: string; readonly byAlarm?: boolean }
-  | { readonly do: "remove"; readonly id: string; readonly basis: RemovalBasis; readonly why: string }
-  | { readonly do: "hold"; readonly why: string };
-
-export const REASON_SCALE_IN = "elastigrid:scale-in";
-export const REASON_OPERATOR = "elastigrid:drain";
-export const REASON_RETIRING = "elastigrid:retiring";
-const isOurs = (reason: string | undefined): boolean => reason?.startsWith("elastigrid:") ?? false;
-/** Copying a large disk may take this long on a real cloud; longer means stuck. */
-const BOOT_LIMIT_SECONDS = 1_800;
-const SURE_ABSENT_LOOKS = 3;
-const LOST_GRACE_SECONDS = 60;
-
-export interface Limits {
-  readonly min: number;
-  readonly max: number;
-  /** The operator's size, within 0 and max. */
-  readonly size?: number;
-}
 
 /** What is in force: the operator's word before the configuration's; min never above max. */
 export function effectiveLimits(limits: { min: number; max: number }, o: Override): Limits {
@@ -124,181 +37,154 @@ export function decide(i: DecisionInput): readonly Decision[] {
 
   const removals = finish(i, limits, paused);
   const going = new Set(removals.flatMap((d) => (d.do === "remove" ? [d.id] : [])));
-  const serving = i.workers.filter((w) => keepsPlace(i, w) && !going.has(w.id) && w.retiring === undefined);
+  const serving = i.workers.filter((w) => keepsPlace(i, w) && !going.has(w.id));
   const drains = operatorDrains(i, going);
   const leaving = new Set(drains.flatMap((d) => ("id" in d ? [d.id] : [])));
   const staying = serving.filter((w) => !leaving.has(w.id) && !isDrainRequested(i, w));
   if (paused) return orHold([...removals, ...drains], "paused by the operator: the size is left as it is");
+  if (i.queuePartial !== undefined) return orHold([...removals, ...drains], `HTCondor's answer is not the whole (${i.queuePartial}): the size is left as it is`);
 
-  const retired = retire(i, new Set([...going, ...leaving]));
-  const starts = staying.filter((w) => w.server === "stopped" && !w.copying).map((w): Decision => ({ do: "start", id: w.id, why: "it was made but does not run yet" }));
-  const sizing = resize(i, limits, staying);
+  const renewal = renew(i, limits, staying);
+  const renewed = new Set(renewal.decisions.flatMap((d) => ("id" in d ? [d.id] : [])));
+  const counted = staying.filter((w) => !renewed.has(w.id));
+  const starts = counted.filter((w) => w.server === "stopped" && !w.copying && w.phase === "booting").map((w): Decision => ({ do: "start", id: w.id, why: "it was made but does not run yet" }));
+  const sizing = resize(i, limits, counted, renewal.surge);
+  const canary = renewal.canary === undefined || sizing.some((d) => d.do === "grow") ? [] : grow(i, new Map([[renewal.canary, 1]]), limits.max - i.workers.length, "the first worker of the new definition, before an old one goes");
   const chosen = new Set(sizing.flatMap((d) => ("id" in d && d.do !== "cancelDrain" ? [d.id] : [])));
   const rescued = new Set(sizing.flatMap((d) => (d.do === "cancelDrain" ? [d.id] : [])));
   return [
-    ...removals.filter((d) => !("id" in d && rescued.has(d.id))), ...drains, ...retired,
-    ...starts.filter((d) => !("id" in d && chosen.has(d.id))), ...sizing,
+    ...removals.filter((d) => !("id" in d && rescued.has(d.id))), ...drains, ...renewal.decisions.filter((d) => !("id" in d && chosen.has(d.id))),
+    ...starts.filter((d) => !("id" in d && chosen.has(d.id))), ...sizing, ...canary,
   ];
 }
 
-const hold = (why: string): Decision => ({ do: "hold", why });
 const orHold = (d: readonly Decision[], why: string): readonly Decision[] => [...d, hold(why)];
-const isComing = (w: WorkerView): boolean => (w.phase === "booting" || w.phase === "joining") && w.server !== "failed";
-const isServing = (w: WorkerView): boolean => w.server !== "gone" && (isComing(w) || w.phase === "idle" || w.phase === "busy");
 /** One missing answer does not make a worker gone: it keeps its place for a while, so that no substitute is made at once. */
-const keepsPlace = (i: DecisionInput, w: WorkerView): boolean => isServing(w) || (w.phase === "lost" && secondsSince(i, w.phaseSinceMs) < LOST_GRACE_SECONDS);
-const isDrainRequested = (i: DecisionInput, w: WorkerView): boolean => i.override.drains.some((d) => d.worker === w.id);
-const secondsSince = (i: DecisionInput, ms: number): number => Math.floor((i.nowMs - ms) / 1000);
-const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`;
-const does = (n: number, one: string, many: string): string => (n === 1 ? one : many);
+const keepsPlace = (i: DecisionInput, w: WorkerView): boolean =>
+  isComing(w) || isWorking(w) || (w.phase === "lost" && secondsSince(i, w.phaseSinceMs) < LOST_GRACE_SECONDS);
 
 /** Without the queue only what cannot hurt: the declared minimum is made, by counting every server there is. */
 function blind(i: DecisionInput, limits: Limits, paused: boolean): readonly Decision[] {
   const why = `HTCondor does not answer (${i.queueUnknown}): no worker is taken away until it does`;
-  const lacking = (limits.size ?? limits.min) - i.workers.length;
-  if (paused || i.poolClosing !== undefined || lacking <= 0) return [hold(why)];
-  return [...grow(i, lacking, lacking, `the group has ${i.workers.length} of at least ${limits.size ?? limits.min} workers`), hold(why)];
-}
-
-/** Carries on what was begun, and replaces what has failed. */
-function finish(i: DecisionInput, limits: Limits, paused: boolean): Decision[] {
-  const out: Decision[] = [];
-  const remove = (w: WorkerView, basis: RemovalBasis, why: string): void => void out.push({ do: "remove", id: w.id, basis, why });
-  const { joinTimeoutSeconds } = i.scaling;
-  const needed = limits.size ?? (i.demand.placeable > 0 ? Number.POSITIVE_INFINITY : limits.min);
-  let capacity = i.workers.filter((w) => isServing(w)).length;
-  for (const w of i.workers) {
-    const inPhase = secondsSince(i, w.phaseSinceMs);
-    if (w.phase === "removing") remove(w, "continue", "its removal has begun");
-    else if (w.phase === "drained" && w.jobs === 0 && isOurs(w.drainReason)) remove(w, "drained", "drained: nothing runs there and nothing can start");
-    else if (w.phase === "lost" && w.fenced && w.jobs === 0) remove(w, "gone-after-fence", "it was closed to new work and its daemon has gone");
-    else if (paused) continue;
-    else if (w.server === "gone") remove(w, "stopped", "its server no longer exists");
-    else if (w.server === "failed" && (w.phase === "booting" || w.phase === "joining") && w.jobs === 0) remove(w, "stopped", `the cloud could not run it${w.detail === undefined ? "" : `: ${w.detail}`}`);
-    else if (w.server === "stopped" && w.everJoined && w.phase === "lost") remove(w, "stopped", "it was in the pool, and has been switched off or has crashed");
-    else if (w.server === "stopped" && w.phase === "booting" && !w.copying && capacity > needed) {
-      remove(w, "stopped", "it does not run and is not needed");
-      capacity -= 1;
-    } else if (w.phase === "lost" && w.jobs === 0 && inPhase >= joinTimeoutSeconds && w.absentLooks >= SURE_ABSENT_LOOKS) {
-      remove(w, "lost", `the pool has not heard from it for ${inPhase} s, and no job is recorded there`);
-    } else if (w.phase === "joining" && w.jobs === 0 && inPhase >= joinTimeoutSeconds && w.absentLooks >= SURE_ABSENT_LOOKS) {
-      remove(w, "never-joined", `it has run for ${inPhase} s and did not join (limit ${joinTimeoutSeconds} s)`);
-    } else if (w.phase === "booting" && inPhase >= Math.max(joinTimeoutSeconds, BOOT_LIMIT_SECONDS)) {
-      remove(w, "never-joined", `it does not run ${inPhase} s after it was made`);
-    }
-  }
-  return out;
+  const wanted = limits.size ?? limits.min;
+  const lacking = wanted - i.workers.length;
+  if (paused || lacking <= 0) return [hold(why)];
+  return [...grow(i, firstType(i, lacking), lacking, `the group has ${i.workers.length} of at least ${wanted} workers`), hold(why)];
 }
 
 /** The operator named these workers: idle or busy, they take no new job; `now` takes the jobs with it. */
 function operatorDrains(i: DecisionInput, going: ReadonlySet<string>): Decision[] {
-  const out: Decision[] = [];
-  for (const { worker, now } of i.override.drains) {
+  return i.override.drains.flatMap(({ worker, now }): Decision[] => {
     const w = i.workers.find((x) => x.id === worker);
-    if (w === undefined || going.has(w.id)) continue;
-    if (now) out.push({ do: "remove", id: w.id, basis: "now", why: `the operator said --now${w.jobs > 0 ? `: ${count(w.jobs, "job")} there will run again elsewhere` : ""}` });
-    else if (w.phase === "idle" || w.phase === "busy") out.push({ do: "fence", id: w.id, kind: "drain", reason: REASON_OPERATOR, why: "the operator wants it drained" });
-    else if ((w.phase === "booting" || w.phase === "joining") && !w.admitted) out.push({ do: "remove", id: w.id, basis: "not-admitted", why: "the operator wants it gone, and it has not joined" });
-  }
-  return out;
-}
-
-/** Workers of a former definition take no new job, and go when their jobs have ended; what they leave is made anew. */
-function retire(i: DecisionInput, spoken: ReadonlySet<string>): Decision[] {
-  return i.workers.flatMap((w): Decision[] => {
-    if (w.retiring === undefined || spoken.has(w.id)) return [];
-    if (w.phase === "idle" || w.phase === "busy") return [{ do: "fence", id: w.id, kind: "drain", reason: REASON_RETIRING, why: w.retiring }];
-    if ((w.phase === "booting" || w.phase === "joining") && !w.admitted) return [{ do: "remove", id: w.id, basis: "not-admitted", why: w.retiring }];
+    if (w === undefined || going.has(w.id)) return [];
+    if (now) return [{ do: "remove", id: w.id, basis: "now", why: `the operator said --now${w.jobs > 0 ? `: ${count(w.jobs, "job")} there will run again elsewhere` : ""}` }];
+    if (isWorking(w)) return isSettled(i, w) ? [{ do: "fence", id: w.id, kind: "drain", reason: REASON_OPERATOR, why: "the operator wants it drained" }] : [];
+    if (isComing(w) && !w.admitted) return [{ do: "remove", id: w.id, basis: "not-admitted", why: "the operator wants it gone, and it has not joined" }];
     return [];
   });
 }
 
-function resize(i: DecisionInput, limits: Limits, staying: readonly WorkerView[]): readonly Decision[] {
-  const have = staying.length;
+function resize(i: DecisionInput, limits: Limits, staying: readonly WorkerView[], surge: number): readonly Decision[] {
+  const have = staying.length - surge;
   const { demand } = i;
+  const jobs = `${count(demand.placeable, "job")} ${does(demand.placeable, "waits", "wait")}`;
   if (limits.size !== undefined) {
-    if (have < limits.size) return increase(i, limits, limits.size - have, `the operator set the size to ${limits.size}, ${have} ${does(have, "is", "are")} there`);
-    if (have > limits.size) return surplus(staying, have - limits.size, `the operator set the size to ${limits.size}`);
+    const why = `the operator set the size to ${limits.size}`;
+    if (have < limits.size) return increase(i, limits, firstType(i, limits.size - have), `${why}, ${have} ${does(have, "is", "are")} there`);
+    if (have > limits.size) return surplus(i, staying, limits.size + surge, why);
     return [hold(`the size is ${limits.size}, as the operator set it`)];
   }
-  if (have > limits.max) return surplus(staying, have - limits.max, `the maximum is ${limits.max}`);
-  if (have < limits.min) return increase(i, limits, Math.max(limits.min - have, Math.min(demand.newWorkers, limits.max - have)), `below the minimum of ${limits.min}`);
+  if (have > limits.max) return surplus(i, staying, limits.max, `the maximum is ${limits.max}`);
+  if (have < limits.min) return increase(i, limits, atLeast(i, limits.min - have, limits.max - have), `below the minimum of ${limits.min}`);
   if (demand.newWorkers > 0) {
-    const jobs = `${count(demand.placeable, "job")} ${does(demand.placeable, "waits", "wait")}`;
-    if (have >= limits.max) return [hold(`at the maximum of ${limits.max}; ${jobs}`)];
-    return increase(i, limits, Math.min(demand.newWorkers, limits.max - have), `${jobs}, room is there for ${demand.fitting}`);
+    if (have >= limits.max) return exchange(i, limits, staying, jobs);
+    return increase(i, limits, upTo(i, limits.max - have), `${jobs}, room is there for ${demand.fitting}`);
   }
-  const coming = staying.filter((w) => w.phase === "booting" || w.phase === "joining").length;
+  const coming = staying.filter(isComing).length;
+  const rule = i.alarms.rules.find((r) => (r.add ?? 0) > 0);
+  if (rule !== undefined && coming === 0 && have < limits.max) return increase(i, limits, firstType(i, Math.min(rule.add ?? 0, limits.max - have)), `alarm: ${rule.why}`, rule.name);
   if (demand.placeable > 0) {
-    const longWait = i.oldestWaitingMs !== undefined && i.nowMs - i.oldestWaitingMs >= i.alarms.highPeriodSeconds * 1000;
-    if (i.alarms.high.wants && longWait && coming === 0 && have < limits.max) return increase(i, limits, 1, `alarm: ${i.alarms.high.why}, and ${count(demand.placeable, "job")} ${does(demand.placeable, "waits", "wait")}`, true);
-    return [hold(`${count(demand.placeable, "job")} ${does(demand.placeable, "waits", "wait")}; room for ${demand.placeable === 1 ? "it" : "them"} is there or on its way (${coming} booting)`)];
+    const longWait = i.oldestWaitMs !== undefined && i.oldestWaitMs >= i.alarms.highPeriodSeconds * 1000;
+    if (i.alarms.high.wants && longWait && coming === 0 && have < limits.max) return increase(i, limits, firstType(i, 1), `alarm: ${i.alarms.high.why}, and ${jobs}`, "cpu-high");
+    return [hold(`${jobs}; room for ${demand.placeable === 1 ? "it" : "them"} is there or on its way (${coming} booting)`)];
   }
   return shrinkIdle(i, limits, staying);
 }
 
-/** Takes workers back that were only closed because they were not needed, before it makes new ones. */
-function increase(i: DecisionInput, limits: Limits, wanted: number, why: string, byAlarm = false): readonly Decision[] {
-  const rescue = i.workers
-    .filter((w) => (w.phase === "draining" || w.phase === "drained") && w.drainReason === REASON_SCALE_IN && !isDrainRequested(i, w) && w.retiring === undefined && w.doomed !== true)
-    .slice(0, wanted)
-    .map((w): Decision => ({ do: "cancelDrain", id: w.id, why: `needed again: ${why}` }));
-  const more = wanted - rescue.length;
-  if (more <= 0) return rescue;
-  const room = limits.max - i.workers.length;
-  if (room <= 0) return orHold(rescue, `${why}; ${count(i.workers.length, "server")} exist, as many as the maximum of ${limits.max} allows, until those that leave are gone`);
-  return [...rescue, ...grow(i, more, room, why, byAlarm)];
+/** At the maximum, while jobs wait that no worker there can take: an idle one of another kind makes room, one at a time below the minimum. */
+function exchange(i: DecisionInput, limits: Limits, staying: readonly WorkerView[], jobs: string): readonly Decision[] {
+  const full = `at the maximum of ${limits.max}; ${jobs}`;
+  const wanted = i.types.filter((t) => (i.demand.byType[t.name] ?? 0) > 0 && (t.gate.untilMs ?? 0) <= i.nowMs).map((t) => t.name);
+  const due = idleVictims(staying).filter((w) =>
+    (!wanted.includes(w.type) || w.retiring !== undefined) && isSettled(i, w) && secondsSince(i, w.idleSinceMs!) >= Math.min(i.scaling.idleSeconds, LOST_GRACE_SECONDS));
+  if (wanted.length === 0 || due.length === 0 || i.poolClosing !== undefined) return [hold(full)];
+  const mayGo = Math.max(1, staying.filter(isWorking).length - limits.min);
+  return due.slice(0, Math.min(i.demand.newWorkers, mayGo)).map((w): Decision => ({ do: "fence", id: w.id, kind: "ifIdle", reason: REASON_EXCHANGE, why: `${full} that it does not get, idle for ${secondsSince(i, w.idleSinceMs!)} s: it makes room` }));
 }
 
-function grow(i: DecisionInput, wanted: number, room: number, why: string, byAlarm = false): readonly Decision[] {
-  if (i.poolClosing !== undefined) return [hold(`nothing is created: ${i.poolClosing}`)];
-  if (i.createGate !== undefined && i.nowMs < i.createGate.untilMs) return [hold(`${why}; nothing is created for ${Math.ceil((i.createGate.untilMs - i.nowMs) / 1000)} s: ${i.createGate.why}`)];
-  if (i.poolBusy !== undefined) return [hold(`${why}; ordered as soon as the cloud takes orders for the group again: ${i.poolBusy}`)];
-  const n = Math.min(wanted, room, i.scaling.growStep, i.createGate?.atMost ?? Number.POSITIVE_INFINITY);
-  return n > 0 ? [{ do: "grow", count: n, why, byAlarm: byAlarm || undefined }] : [];
-}
+type Wanted = ReadonlyMap<string, number>;
+const firstType = (i: DecisionInput, n: number): Wanted => new Map([[i.types[0]?.name ?? "", n]]);
 
-/**
- * Too many by the operator's word: first those that do not work yet, then idle ones, then those whose oldest job began last.
- * A worker that may join at any moment is waited for: it will be idle then. Jobs run to their end.
- */
-function surplus(staying: readonly WorkerView[], over: number, why: string): readonly Decision[] {
-  const out: Decision[] = [];
-  let left = over;
-  const take = (workers: readonly WorkerView[], decision: (w: WorkerView) => Decision | undefined): void => {
-    for (const w of workers.slice(0, Math.max(0, left))) {
-      const d = decision(w);
-      if (d !== undefined) out.push(d);
-      left -= 1;
-    }
-  };
-  const notYet = staying.filter((w) => w.phase === "booting" || w.phase === "joining");
-  const fence = (kind: "ifIdle" | "drain") => (w: WorkerView): Decision => ({ do: "fence", id: w.id, kind, reason: REASON_SCALE_IN, why });
-  take(notYet.filter((w) => !w.admitted), (w) => ({ do: "remove", id: w.id, basis: "not-admitted", why: `${why}, and it has not joined yet` }));
-  take(longestIdleFirst(staying), fence("ifIdle"));
-  const waiting = left;
-  take(notYet.filter((w) => w.admitted), () => undefined);
-  take([...staying.filter((w) => w.phase === "busy")].sort((a, b) => (b.oldestJobStartMs ?? 0) - (a.oldestJobStartMs ?? 0) || order(a, b)), fence("drain"));
-  if (out.length === 0 && waiting > 0) return [hold(`${why}; ${count(waiting, "worker")} on the way ${does(waiting, "is", "are")} let go as soon as ${does(waiting, "it has", "they have")} joined`)];
-  return out;
-}
-
-const order = (a: WorkerView, b: WorkerView): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
-const longestIdleFirst = (workers: readonly WorkerView[]): WorkerView[] =>
-  workers.filter((w) => w.phase === "idle" && w.jobs === 0 && w.idleSinceMs !== undefined).sort((a, b) => a.idleSinceMs! - b.idleSinceMs! || order(a, b));
-
-function shrinkIdle(i: DecisionInput, limits: Limits, staying: readonly WorkerView[]): readonly Decision[] {
-  const spare = staying.length - limits.min;
-  const idle = longestIdleFirst(staying);
-  const { idleSeconds, cooldownSeconds, shrinkStep } = i.scaling;
-  if (spare <= 0) return [hold(`no job waits; at the minimum of ${limits.min}`)];
-  if (idle.length === 0) return [hold(`no job waits; ${count(spare, "worker")} more than the minimum, none of them idle`)];
-  const quiet = i.lastResizeMs === undefined ? 0 : cooldownSeconds - (i.nowMs - i.lastResizeMs) / 1000;
-  if (quiet > 0) return [hold(`no job waits; no shrinking for ${Math.ceil(quiet)} s after the last change of size`)];
-  const due = idle.filter((w) => i.nowMs - w.idleSinceMs! >= idleSeconds * 1000).slice(0, Math.min(spare, shrinkStep));
-  if (due.length > 0) {
-    return due.map((w) => ({ do: "fence", id: w.id, kind: "ifIdle", reason: REASON_SCALE_IN, why: `idle for ${secondsSince(i, w.idleSinceMs!)} s (limit ${idleSeconds} s), no job waits` }));
+/** What the queue asks for, as far as there is room; in the order of the types. */
+function upTo(i: DecisionInput, room: number): Wanted {
+  const wanted = new Map<string, number>();
+  let left = room;
+  for (const { name } of i.types) {
+    const n = Math.min(left, i.demand.byType[name] ?? 0);
+    if (n > 0) wanted.set(name, n);
+    left -= n;
   }
-  if (i.alarms.low.wants) return [{ do: "fence", id: idle[0]!.id, kind: "ifIdle", reason: REASON_SCALE_IN, why: `alarm: ${i.alarms.low.why}; idle, and no job waits`, byAlarm: true }];
-  return [hold(`no job waits; the longest idle worker has been so for ${secondsSince(i, idle[0]!.idleSinceMs!)} of ${idleSeconds} s`)];
+  return wanted;
+}
+
+/** The minimum, of what the queue asks for and else of the first type; more where the queue asks for more. */
+function atLeast(i: DecisionInput, lacking: number, room: number): Wanted {
+  const wanted = new Map(upTo(i, room));
+  const asked = [...wanted.values()].reduce((a, b) => a + b, 0);
+  const first = i.types[0]?.name ?? "";
+  if (asked < lacking) wanted.set(first, (wanted.get(first) ?? 0) + lacking - asked);
+  return wanted;
+}
+
+/** Takes workers back that were only closed because they were not needed, before it makes new ones. */
+function increase(i: DecisionInput, limits: Limits, wanted: Wanted, why: string, byAlarm?: string): readonly Decision[] {
+  const left = new Map(wanted);
+  const rescue: Decision[] = [];
+  for (const w of i.workers) {
+    const lacking = left.get(w.type) ?? 0;
+    const back = lacking > 0 && (w.phase === "draining" || w.phase === "drained") && w.drainReason === REASON_SCALE_IN && !isDrainRequested(i, w);
+    if (!back || w.retiring !== undefined || w.unhealthy !== undefined || w.doomed === true) continue;
+    rescue.push({ do: "cancelDrain", id: w.id, why: `needed again: ${why}` });
+    left.set(w.type, lacking - 1);
+  }
+  if ([...left.values()].every((n) => n <= 0)) return rescue;
+  const room = limits.max - i.workers.length; // guard: every server there is counts towards the maximum
+  if (room <= 0) return orHold(rescue, `${why}; ${count(i.workers.length, "server")} exist, as many as the maximum of ${limits.max} allows, until those that leave are gone`);
+  return [...rescue, ...grow(i, left, room, why, byAlarm)];
+}
+
+function grow(i: DecisionInput, wanted: Wanted, room: number, why: string, byAlarm?: string): readonly Decision[] {
+  if (i.poolClosing !== undefined) return [hold(`nothing is created: ${i.poolClosing}`)];
+  const wait = (untilMs: number, cause: string): Decision => hold(`${why}; nothing is created for ${Math.ceil((untilMs - i.nowMs) / 1000)} s: ${cause}`);
+  if (i.createGate !== undefined && i.nowMs < i.createGate.untilMs) return [wait(i.createGate.untilMs, i.createGate.why)];
+  if (i.poolPartial !== undefined) return [hold(`${why}; nothing is created while the cloud's list is not the whole: ${i.poolPartial}`)];
+  if (i.poolBusy !== undefined) return [hold(`${why}; ordered as soon as the cloud takes orders for the group again: ${i.poolBusy}`)];
+  let left = Math.min(room, i.scaling.growStep, i.createsLeft ?? Number.POSITIVE_INFINITY);
+  if (left <= 0) return [hold(`${why}; as many as scaling.createsPerMinute (${i.scaling.createsPerMinute}) allows have been ordered in this minute`)];
+  const out: Decision[] = [];
+  for (const [type, n] of wanted) {
+    const t: TypeLimits = i.types.find((x) => x.name === type) ?? { name: type, gate: {} };
+    const { untilMs = 0, atMost, why: cause } = t.gate;
+    if (n > 0 && untilMs > i.nowMs) {
+      out.push(wait(untilMs, cause ?? ""));
+      continue;
+    }
+    const ofType = t.max === undefined ? Number.POSITIVE_INFINITY : t.max - i.workers.filter((w) => w.type === type).length;
+    const m = Math.min(n, left, ofType, atMost ?? Number.POSITIVE_INFINITY);
+    if (m > 0) out.push({ do: "grow", type, count: m, why, ...(byAlarm === undefined ? {} : { byAlarm }) });
+    else if (n > 0 && atMost === 0) out.push(hold(`${why}; ${cause ?? ""}`));
+    else if (n > 0 && ofType <= 0) out.push(hold(`${why}; at the maximum of ${t.max} workers of type ${type}`));
+    left -= Math.max(0, m);
+  }
+  return out;
 }

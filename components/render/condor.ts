@@ -1,8 +1,10 @@
+import { DEFAULT_TYPE, workerTypeAttribute } from "../config/controller-config";
 import type { GridConfig } from "../config/grid-config";
 import { planNetwork } from "../policy/addresses";
 import { poolDomain } from "../policy/names";
 import { condorPort } from "../policy/ports";
 import { slotMemoryMiB } from "../policy/sizes";
+import { isolationConfig } from "./condor-isolation";
 import { lines } from "./guest-file";
 
 /** A script that prints the guest's CPU use; the startd runs it and publishes what it says. */
@@ -74,19 +76,24 @@ export function masterCondorConfig(config: GridConfig): string {
     "NEGOTIATOR_UPDATE_INTERVAL = 20",
     "# A job goes on for this long without its master (a reboot), and starts anew this long after its worker vanished.",
     "JOB_DEFAULT_LEASE_DURATION = 300",
+    "# A worker that was cut off is looked for this often until then; stock doubles the pause up to 300 s, past the lease's end.",
+    "RECONNECT_BACKOFF_CEILING = 10",
     ...own(config),
   );
 }
 
-/** One worker: one partitionable slot over the whole server. Which server it is, the first boot adds. */
+/** One worker of the configuration's type (see `ofType`): one partitionable slot over the whole server. Which server it is, the first boot adds. */
 export function workerCondorConfig(config: GridConfig): string {
   const { workers, network } = config;
+  const { labels = {} } = workers;
   return lines(
     ...common(config),
     "DAEMON_LIST = MASTER, STARTD",
     `NETWORK_INTERFACE = ${wildcard(network.cidr)}`,
     "# Without it a drain kills the job at once: this is the promise that none is killed.",
     "MAXJOBRETIREMENTTIME = 31536000",
+    "# Drained 1 s after the last job instead of up to 5: only then is that promise back in force, should the drain be cancelled.",
+    "POLLING_INTERVAL = 1",
     `NUM_CPUS = ${workers.vcpus}`,
     `MEMORY = ${slotMemoryMiB(workers.memoryMiB)}`,
     "NUM_SLOTS = 1",
@@ -96,12 +103,16 @@ export function workerCondorConfig(config: GridConfig): string {
     "START = True",
     "# Submitters have no account here.",
     "STARTER_ALLOW_RUNAS_OWNER = False",
+    ...isolationConfig(),
     "# Ready in 1 s instead of 6.",
     "RunBenchmarks = False",
     "ENABLE_URL_TRANSFERS = False",
     "VM_GAHP_SERVER =",
     "UPDATE_INTERVAL = 10",
-    `STARTD_ATTRS = $(STARTD_ATTRS) ${serverUuidAttribute}`,
+    `STARTD_ATTRS = $(STARTD_ATTRS) ${[serverUuidAttribute, workerTypeAttribute, ...Object.keys(labels)].join(" ")}`,
+    `${workerTypeAttribute} = "${workers.type ?? DEFAULT_TYPE}"`,
+    // A dollar sign would begin a macro.
+    ...Object.entries(labels).map(([label, value]) => `${label} = ${value.replaceAll("$", "$(DOLLAR)")}`),
     "STARTD_CRON_JOBLIST = CPU",
     `STARTD_CRON_CPU_EXECUTABLE = ${cpuProbePath}`,
     `STARTD_CRON_CPU_ARGS = ${workers.vcpus}`,

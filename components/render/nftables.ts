@@ -1,6 +1,7 @@
 import type { GridConfig } from "../config/grid-config";
 import { planNetwork } from "../policy/addresses";
 import { isIpv6 } from "../policy/ranges6";
+import { enrolmentPort } from "../policy/ports";
 import { ingressRules, type IngressRule } from "../policy/security-groups";
 import { lines, type GuestNetwork } from "./guest-file";
 
@@ -21,7 +22,7 @@ export function masterNftables(config: GridConfig, network: GuestNetwork): strin
     `include "${nicDefinitions}"`,
     ...fresh,
     ...table(
-      [...rules.flatMap((r) => accept(r, onCard(r))), `    iifname $private udp sport 68 udp dport 67 accept comment "DHCP"`],
+      [...rules.flatMap((r) => accept(r, onCard(r))), `    iifname $private udp sport 68 udp dport 67 accept comment "DHCP"`, refuse(`iifname $private ip saddr ${cidr}`)],
       [
         "  chain forward {",
         "    type filter hook forward priority filter; policy drop;",
@@ -37,9 +38,27 @@ export function masterNftables(config: GridConfig, network: GuestNetwork): strin
   );
 }
 
-/** A worker's rules: only the master gets in, and what is declared. */
+/** A worker's rules: only the master gets in, and what is declared; jobs do not get at what this server alone may ask for. */
 export const workerNftables = (config: GridConfig, network: GuestNetwork): string =>
-  lines("#!/usr/sbin/nft -f", "# Written by elastigrid.", ...fresh, ...table([...(network.servesDhcp ? ipv6Itself : []), ...ingressRules(config).workers.flatMap((r) => accept(r))]));
+  lines(
+    "#!/usr/sbin/nft -f",
+    "# Written by elastigrid.",
+    ...fresh,
+    ...table([...(network.servesDhcp ? ipv6Itself : []), ...ingressRules(config).workers.flatMap((r) => accept(r))], rootAlone(planNetwork(config.network.cidr).masterAddress)),
+  );
+
+/** A token is given by the server's address, which its jobs share; with it they could show a false worker and be given the jobs of others. */
+const rootAlone = (masterAddress: string): string[] => [
+  "  chain output {",
+  "    type filter hook output priority filter; policy accept;",
+  `    meta skuid != 0 ip daddr ${masterAddress} tcp dport ${enrolmentPort} reject with tcp reset comment "enrolment"`,
+  '    meta skuid != 0 ip daddr 169.254.169.254 reject comment "the cloud\'s metadata"',
+  '    meta skuid != 0 ip6 daddr fe80::a9fe:a9fe reject comment "the cloud\'s metadata"',
+  "  }",
+];
+
+/** Silence would leave a worker that was cut off waiting for the end of a connection that the master has given up long ago. */
+const refuse = (whom: string): string => `    ${whom} meta l4proto tcp reject with tcp reset comment "no such connection"`;
 
 const table = (input: readonly string[], more: readonly string[] = []): string[] => [
   "table inet elastigrid {",

@@ -1,18 +1,28 @@
-import type { OpenstackTarget, WorkerLimits } from "../../components/config/controller-config";
+import { DEFAULT_TYPE, type OpenstackTarget, type WorkerLimits } from "../../components/config/controller-config";
 import { CloudError, isCloudError } from "../../components/errors";
 import type { Openstack } from "../../components/openstack/api";
 import { explainFailure } from "../../components/openstack/explain";
 import { isBusy, isFailed, markMember, readGroup, updateGroup, type GroupStack, type StackRef, type UpdateAnswer } from "../../components/openstack/heat";
 import { consoleTail, serversById, serverNow } from "../../components/openstack/nova";
-import { stackPath } from "../../components/openstack/stacks";
-import { known, unknown, type GrowResult, type Member, type Observed, type Pool, type PoolView, type RemovalStep } from "../ports";
-import { activity, closingReason, counted, dead, endangered, groupFailure, isPending, membersOf, pendingCount, pendingMember, type Order, type SeenGroup } from "./openstack-view";
+import { isGroupOf, stackPath, typeOfStack, typeStackPrefix } from "../../components/openstack/stacks";
+import { known, unknown, type GrowResult, type Member, type MemberStatus, type Observed, type Pool, type PoolView, type RemovalStep } from "../ports";
+import { failureClassOf } from "./failure-class";
+import { activity, closingReason, counted, dead, endangered, groupFailure, isOff, isPending, membersOf, novaStatus, pendingCount, pendingMember, type Order, type SeenGroup } from "./openstack-view";
 
 export interface OpenstackPoolOptions {
   readonly api: Openstack;
   readonly target: OpenstackTarget;
   readonly limits: Pick<WorkerLimits, "min" | "max">;
+  /** The worker type whose group this is; the first one's also sees to the stacks of types that are no longer declared. @default the first */
+  readonly type?: string;
   readonly nowMs?: () => number;
+}
+
+/** A stack whose workers drain, and of which type they are. */
+interface FormerRef extends StackRef {
+  readonly type: string;
+  /** Its type is no longer declared, or not yet known here: an `up` that is just making it must not lose it. */
+  readonly undeclared: boolean;
 }
 
 /** Of the group in its template (`components/render/heat.ts`). */
@@ -48,12 +58,16 @@ export class OpenstackPool implements Pool {
   private readonly members = new Map<string, number | undefined>();
   /** Servers that nova did not know, and since when. */
   private missing = new Map<string, number>();
+  /** Servers about which nova's last answer could not be read, and why. */
+  private unreadable = new Map<string, string>();
   /** Former stacks without a worker of which we have spoken. */
   private readonly empty = new Set<string>();
   private order: Order | undefined;
   private lastOrderMs = Number.NEGATIVE_INFINITY;
   private seen: readonly SeenGroup[] = [];
-  private formers: { readonly refs: readonly StackRef[]; readonly atMs: number } | undefined;
+  private formers: { readonly refs: readonly FormerRef[]; readonly atMs: number } | undefined;
+  private readonly type: string;
+  private closing: string | undefined;
   private repairs = 0;
   private repairAtMs = 0;
   private asked = new Set<string>();
@@ -61,7 +75,9 @@ export class OpenstackPool implements Pool {
 
   constructor(private readonly options: OpenstackPoolOptions) {
     this.api = options.api;
-    this.current = { stack_name: options.target.stackName, id: options.target.stackId };
+    this.type = options.type ?? DEFAULT_TYPE;
+    const { stackName, stackId } = this.type === DEFAULT_TYPE ? options.target : (options.target.types?.[this.type] ?? { stackName: "", stackId: "" });
+    this.current = { stack_name: stackName, id: stackId };
     this.nowMs = options.nowMs ?? Date.now;
   }
 
@@ -70,13 +86,14 @@ export class OpenstackPool implements Pool {
       const seen = await this.look();
       const now = seen.find((s) => !s.former);
       for (const s of seen) for (const m of s.group.members) if (m.serverId !== undefined) this.members.set(m.serverId, undefined);
-      if (now === undefined) return known({ members: seen.flatMap((s) => membersOf(s, this.leaving)), closing: "the group's stack is gone" });
+      this.closing = now === undefined ? "the group's stack is gone" : closingReason(now.group);
+      if (now === undefined) return known({ members: seen.flatMap((s) => membersOf(s, this.leaving)), closing: this.closing }, this.lacks());
       this.noteOrder(now);
       const listed = seen.flatMap((s) => membersOf(s, this.leaving));
       const shown = now.group.members.filter((m) => m.serverId === undefined && !isFailed(m.status)).length;
       const pending = Math.max(0, pendingCount(now.group, this.order, this.leaving));
-      const coming = Array.from({ length: pending }, (_, i): Member => pendingMember(`ordered-${String(i + shown + 1).padStart(3, "0")}`));
-      return known({ members: [...listed, ...coming], closing: closingReason(now.group), busy: activity(now.group), failure: groupFailure(now.group) });
+      const coming = Array.from({ length: pending }, (_, i): Member => pendingMember(`ordered-${this.type}-${String(i + shown + 1).padStart(3, "0")}`, this.type));
+      return known({ members: [...listed, ...coming], closing: this.closing, busy: activity(now.group), failure: groupFailure(now.group) }, this.lacks());
     } catch (e) {
       if (!isCloudError(e)) throw e;
       const meaning = explainFailure(e.message);
@@ -84,31 +101,50 @@ export class OpenstackPool implements Pool {
     }
   }
 
+  /** Whether a server has been a member, or a placeholder stands for one that is to be. */
+  has(id: string): boolean {
+    return this.members.has(id) || id.startsWith(`ordered-${this.type}-`);
+  }
+
+  private lacks(): string | undefined {
+    return this.unreadable.size === 0 ? undefined : [...this.unreadable.values()].slice(0, 3).join("; ");
+  }
+
+  async statusNow(id: string): Promise<Observed<MemberStatus>> {
+    if (isPending(id)) return unknown(`Heat is still making ${id}: nova does not know it yet`);
+    try {
+      return known(novaStatus(await serverNow(this.api, id)));
+    } catch (e) {
+      return unknown(e instanceof Error ? e.message : String(e));
+    }
+  }
+
   async grow(names: readonly string[]): Promise<GrowResult> {
     const nothing = { created: [], ambiguous: false, wait: false };
     if (names.length === 0) return nothing;
+    if (this.closing !== undefined) return { ...nothing, failure: `workers of type ${this.type}: ${this.closing}`, wait: true, failureClass: "gone" };
     try {
       const seen = await this.seenOrLook();
       const now = seen.find((s) => !s.former);
-      if (now === undefined) return { ...nothing, failure: "the group's stack is gone", wait: true };
+      if (now === undefined) return { ...nothing, failure: "the group's stack is gone", wait: true, failureClass: "gone" };
       const have = counted(now.group, this.leaving).length + pendingCount(now.group, this.order, this.leaving);
       const most = Math.max(this.options.limits.max, have);
       const target = Math.min(have + names.length, most);
       const tooMany = have + names.length - target;
       const limit = `Heat's maximum of the group is ${this.options.limits.max}; to raise it set grid.workers.max and run \`pulumi up\``;
-      if (target === have) return { ...nothing, failure: limit, wait: true };
+      if (target === have) return { ...nothing, failure: limit, wait: true, failureClass: "quota" };
       // Heat shows its state at once, and it would let a second update break into a first.
       const { stack } = await this.api.get<{ stack: GroupStack }>("orchestration", stackPath(this.current), { query: { resolve_outputs: false } });
       if (isBusy(stack.stack_status)) return { ...nothing, accepted: 0 };
       const answer = await this.update(now, target);
       if (answer === "busy") return { ...nothing, accepted: 0 };
-      if (answer === "gone") return { ...nothing, failure: "the group's stack is gone", wait: true };
+      if (answer === "gone") return { ...nothing, failure: "the group's stack is gone", wait: true, failureClass: "gone" };
       this.order = { target, before: stack.updated_time, atMs: this.nowMs() };
-      return { created: [], accepted: target - have, ambiguous: false, wait: false, ...(tooMany > 0 ? { failure: limit } : {}) };
+      return { created: [], accepted: target - have, ambiguous: false, wait: false, ...(tooMany > 0 ? { failure: limit, failureClass: "quota" } : {}) };
     } catch (e) {
       if (!isCloudError(e)) throw e;
       const meaning = explainFailure(e.message);
-      return { created: [], failure: meaning === undefined ? e.message : `${meaning} (${e.message})`, ambiguous: e.ambiguous, wait: e.kind !== "transient" };
+      return { created: [], failure: meaning === undefined ? e.message : `${meaning} (${e.message})`, ambiguous: e.ambiguous, wait: e.kind !== "transient", failureClass: failureClassOf(e) };
     }
   }
 
@@ -122,8 +158,9 @@ export class OpenstackPool implements Pool {
   }
 
   /** Those that are told in the same moment go in one update. */
-  async remove(id: string): Promise<RemovalStep> {
+  async remove(id: string, how: { readonly onlyIfOff?: boolean } = {}): Promise<RemovalStep> {
     if (isPending(id)) throw new CloudError("wrong-state", `Heat is still making ${id}: it can be removed when it is there`);
+    if (how.onlyIfOff === true && (await this.runsAfterAll(id))) return "runs";
     this.asked.add(id);
     this.round ??= Promise.resolve().then(() => {
       const ids = this.asked;
@@ -134,6 +171,15 @@ export class OpenstackPool implements Pool {
     const step = (await this.round).get(id) ?? "stopping";
     if (typeof step !== "string") throw step;
     return step;
+  }
+
+  /** Heat deletes whatever state a server is in: so nova is asked first. One that Heat has begun to delete cannot be kept any more. */
+  private async runsAfterAll(id: string): Promise<boolean> {
+    if (isOff(novaStatus(await serverNow(this.api, id)))) return false;
+    const seen = await this.look();
+    if (seen.some((s) => s.group.members.some((m) => m.serverId === id && m.status.startsWith("DELETE_") && !isFailed(m.status)))) return false;
+    this.leaving.delete(id);
+    return true;
   }
 
   /** Puts right what could take a worker that nobody chose; mends failed groups; lets empty former stacks go. */
@@ -159,7 +205,7 @@ export class OpenstackPool implements Pool {
       }
       this.repairs = 0;
       if (s.former) {
-        if (s.group.members.every((m) => /^DELETE_COMPLETE$/.test(m.status)) && !this.empty.has(s.group.stack.id)) said.push(await this.letGo(s.group.stack));
+        if (!s.undeclared && s.group.members.every((m) => /^DELETE_COMPLETE$/.test(m.status)) && !this.empty.has(s.group.stack.id)) said.push(await this.letGo(s.group.stack));
         continue;
       }
       const quiet = this.order === undefined && this.nowMs() - this.lastOrderMs >= QUIET_MS;
@@ -184,6 +230,11 @@ export class OpenstackPool implements Pool {
     return `${says}: deleted`;
   }
 
+  /** The next look finds it failed and running, and marks it healthy again. */
+  spare(id: string): void {
+    this.leaving.delete(id);
+  }
+
   async consoleTail(id: string): Promise<string | undefined> {
     if (isPending(id)) return undefined;
     this.refuseForeign(id);
@@ -195,25 +246,35 @@ export class OpenstackPool implements Pool {
   }
 
   private async look(): Promise<readonly SeenGroup[]> {
-    const refs = [this.current, ...(await this.formerStacks())];
+    const formers = await this.formerStacks();
+    const refs: readonly StackRef[] = [this.current, ...formers];
     const groups = await Promise.all(refs.map((ref) => readGroup(this.api, ref, GROUP)));
     const ids = groups.flatMap((g) => g?.members.filter((m) => m.status !== "DELETE_COMPLETE").flatMap((m) => m.serverId ?? []) ?? []);
-    const servers = await serversById(this.api, ids);
+    const unreadable = new Map<string, string>();
+    const servers = await serversById(this.api, ids, unreadable);
+    this.unreadable = unreadable;
     const nowMs = this.nowMs();
-    this.missing = new Map(ids.flatMap((id) => (servers.has(id) ? [] : [[id, this.missing.get(id) ?? nowMs]])));
+    this.missing = new Map(ids.flatMap((id) => (servers.has(id) || unreadable.has(id) ? [] : [[id, this.missing.get(id) ?? nowMs]])));
     const missing = new Set([...this.missing].flatMap(([id, sinceMs]) => (nowMs - sinceMs >= SURE_MISSING_MS ? [id] : [])));
-    this.seen = groups.flatMap((group, i) => (group === undefined ? [] : [{ group, servers, missing, former: i > 0 }]));
+    this.seen = groups.flatMap((group, i) => (group === undefined ? [] : [{ group, servers, missing, former: i > 0, type: formers[i - 1]?.type ?? this.type, undeclared: formers[i - 1]?.undeclared ?? false }]));
     return this.seen;
   }
 
-  /** Only older ones: a newer one is being made by an `up` that has not told us yet. */
-  private async formerStacks(): Promise<readonly StackRef[]> {
+  /** Of this type only older ones: a newer one is being made by an `up` that has not told us yet. */
+  private async formerStacks(): Promise<readonly FormerRef[]> {
     const { formers } = this;
     if (formers !== undefined && this.nowMs() - formers.atMs < LIST_EVERY_MS) return formers.refs;
-    const { stackPrefix } = this.options.target;
-    const ours = stackPrefix === "" ? [] : (await this.api.list<GroupStack>("orchestration", "/stacks", "stacks")).filter((s) => s.stack_name.startsWith(stackPrefix));
-    const own = ours.find((s) => s.id === this.current.id);
-    const refs = own === undefined ? [] : ours.filter((s) => s.id !== own.id && s.creation_time < own.creation_time);
+    const { stackPrefix, types } = this.options.target;
+    const isFirst = this.type === DEFAULT_TYPE;
+    const prefix = isFirst ? stackPrefix : typeStackPrefix(stackPrefix, this.type);
+    const all = stackPrefix === "" ? [] : (await this.api.list<GroupStack>("orchestration", "/stacks", "stacks")).filter((s) => s.stack_name.startsWith(stackPrefix));
+    const own = all.find((s) => s.id === this.current.id);
+    const refs: FormerRef[] = [];
+    for (const s of own === undefined ? [] : all) {
+      const type = typeOfStack(stackPrefix, s.stack_name);
+      if (s.id !== this.current.id && isGroupOf(prefix, s.stack_name) && s.creation_time < (own?.creation_time ?? "")) refs.push({ ...s, type: this.type, undeclared: false });
+      else if (isFirst && type !== undefined && types?.[type] === undefined) refs.push({ ...s, type, undeclared: true });
+    }
     this.formers = { refs, atMs: this.nowMs() };
     return refs;
   }

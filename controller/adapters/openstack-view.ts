@@ -19,6 +19,10 @@ export interface SeenGroup {
   readonly missing: ReadonlySet<string>;
   /** It is of a former definition. */
   readonly former: boolean;
+  /** Of which worker type its members are. */
+  readonly type: string;
+  /** That type is not declared (any more). */
+  readonly undeclared: boolean;
 }
 
 const GONE = /^DELETE_(COMPLETE)$/;
@@ -77,16 +81,24 @@ export const closingReason = ({ stack }: HeatGroup): string | undefined =>
     : /^(CREATE|ROLLBACK|ADOPT)_FAILED$/.test(stack.stack_status) ? `the group's stack is in ${stack.stack_status}: ${stack.stack_status_reason ?? "no reason given"}; run \`pulumi up\`, which makes it anew`
       : undefined;
 
+/** What nova says of one server, asked by itself. */
+export const novaStatus = (server: NovaServer | undefined): MemberStatus =>
+  server === undefined ? "gone" : server["OS-EXT-STS:task_state"] === "deleting" ? "stopping" : (STATUSES[server.status] ?? "unknown");
+
+/** Nothing runs on it, and nothing will without somebody's doing. */
+export const isOff = (status: MemberStatus): boolean => status === "stopped" || status === "failed" || status === "gone" || status === "stopping";
+
 export function membersOf(s: SeenGroup, leaving: ReadonlySet<string>): readonly Member[] {
   const doomed = new Set(endangered(s, leaving));
-  const retiring = s.former ? "it was made from a former definition of the group" : undefined;
+  const { type } = s;
+  const retiring = s.undeclared ? `its worker type ${type} is no longer declared` : s.former ? "it was made from a former definition of the group" : undefined;
   return s.group.members.filter((m) => !GONE.test(m.status)).flatMap((m): Member[] => {
-    if (m.serverId === undefined) return isFailed(m.status) || LEAVING.test(m.status) ? [] : [pendingMember(m.resource, retiring)];
+    if (m.serverId === undefined) return isFailed(m.status) || LEAVING.test(m.status) ? [] : [pendingMember(m.resource, type, retiring)];
     const server = s.servers.get(m.serverId);
     const detail = server?.fault?.message ?? (isFailed(m.status) ? m.reason : undefined);
     const launched = Date.parse(`${server?.["OS-SRV-USG:launched_at"] ?? ""}Z`);
     return [{
-      id: m.serverId, name: `${server?.name ?? s.group.stack.stack_name}-${m.resource}`, copying: false, macs: server === undefined ? [] : macsOf(server),
+      id: m.serverId, name: `${server?.name ?? s.group.stack.stack_name}-${m.resource}`, type, copying: false, macs: server === undefined ? [] : macsOf(server),
       status: statusOf(m, server, s.missing.has(m.serverId)),
       ...(Number.isFinite(launched) ? { activeSinceMs: launched } : {}), ...(detail === undefined || detail === "" ? {} : { detail }),
       ...(retiring === undefined ? {} : { retiring }), ...(doomed.has(m) ? { doomed: true } : {}),
@@ -95,10 +107,9 @@ export function membersOf(s: SeenGroup, leaving: ReadonlySet<string>): readonly 
 }
 
 /** One that Heat has accepted and nova does not know yet. */
-export const pendingMember = (name: string, retiring?: string): Member => ({ id: `${name}${PENDING}`, name, status: "starting", copying: true, macs: [], ...(retiring === undefined ? {} : { retiring }) });
+export const pendingMember = (name: string, type: string, retiring?: string): Member => ({ id: `${name}${PENDING}`, name, type, status: "starting", placeholder: true, copying: true, macs: [], ...(retiring === undefined ? {} : { retiring }) });
 
 function statusOf(m: GroupMember, server: NovaServer | undefined, missing: boolean): MemberStatus {
   if (server === undefined) return LEAVING.test(m.status) ? "stopping" : missing ? "gone" : "unknown";
-  if (LEAVING.test(m.status) || server["OS-EXT-STS:task_state"] === "deleting") return "stopping";
-  return STATUSES[server.status] ?? "unknown";
+  return LEAVING.test(m.status) ? "stopping" : novaStatus(server);
 }

@@ -13,7 +13,22 @@ export interface CgroupLayout {
   readonly unified: string;
   readonly cpuV1?: string;
   readonly memoryV1?: string;
+  /** Hierarchies of version 1 for HTCondor in the guests: where memory is in version 1 it cannot be in version 2, and HTCondor wants all of these. */
+  readonly forGuests: readonly GuestHierarchy[];
 }
+
+export interface GuestHierarchy {
+  readonly point: string;
+  /** The controllers, as mount wants them: a hierarchy can only be mounted with the ones it has. */
+  readonly controllers: string;
+  /** Its folder in what the guest's HTCondor sees as /sys/fs/cgroup. */
+  readonly folder: string;
+}
+
+/** What HTCondor looks for under version 1, and the controller by which each is known. */
+const HTCONDOR_V1: ReadonlyArray<readonly [controller: string, folder: string]> = [
+  ["memory", "memory"], ["cpuacct", "cpu,cpuacct"], ["freezer", "freezer"], ["devices", "devices"],
+];
 
 export interface Limits {
   readonly cpuMHz: number;
@@ -22,6 +37,7 @@ export interface Limits {
 
 export const parseLayout = (mountinfo: string): CgroupLayout => {
   let unified: string | undefined, cpuV1: string | undefined, memoryV1: string | undefined;
+  const v1 = new Map<string, GuestHierarchy>();
   for (const line of mountinfo.split("\n")) {
     const [left, right] = line.split(" - ");
     const point = left?.split(" ")[4];
@@ -30,10 +46,18 @@ export const parseLayout = (mountinfo: string): CgroupLayout => {
     if (type === "cgroup2") unified ??= point;
     if (type === "cgroup" && options?.split(",").includes("cpu")) cpuV1 ??= point;
     if (type === "cgroup" && options?.split(",").includes("memory")) memoryV1 ??= point;
+    const controllers = (options ?? "").split(",").filter((o) => !MOUNT_FLAGS.has(o)).join(",");
+    for (const [controller, folder] of HTCONDOR_V1)
+      if (type === "cgroup" && controllers.split(",").includes(controller) && !v1.has(folder)) v1.set(folder, { point, controllers, folder });
   }
   if (unified === undefined) throw new Error("no cgroup2 file system is mounted; mount one: mount -t cgroup2 none /sys/fs/cgroup/unified");
-  return { unified, cpuV1, memoryV1 };
+  // All or none: with a part of them HTCondor would find version 1 and then fail at the first job.
+  const forGuests = HTCONDOR_V1.every(([, folder]) => v1.has(folder)) ? [...v1.values()] : [];
+  return { unified, cpuV1, memoryV1, forGuests };
 };
+
+/** Stand among the controllers in mountinfo. */
+const MOUNT_FLAGS = new Set(["rw", "ro", "xattr", "clone_children", "noprefix"]);
 
 /** Microseconds of CPU per period: the MHz bought, but never more than this computer has. */
 export const quotaUs = (cpuMHz: number, cores: number): number =>
@@ -51,9 +75,14 @@ export class Cgroups {
     return new Cgroups(parseLayout(await readFile("/proc/self/mountinfo", "utf8")), prefix, warn);
   }
 
+  /** `folder=controllers`, for the guest to mount: see guestInitScript. */
+  guestMounts(): string[] {
+    return this.layout.forGuests.map((h) => `${h.folder}=${h.controllers}`);
+  }
+
   private roots(): string[] {
-    const { unified, cpuV1, memoryV1 } = this.layout;
-    return [...new Set([unified, cpuV1, memoryV1].filter((r): r is string => r !== undefined))];
+    const { unified, cpuV1, memoryV1, forGuests } = this.layout;
+    return [...new Set([unified, cpuV1, memoryV1, ...forGuests.map((h) => h.point)].filter((r): r is string => r !== undefined))];
   }
 
   /** Makes the folders with their limits; answers those that the guest's first process must join. */

@@ -29,6 +29,18 @@ mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs "$R/dev/shm"
 mount -t tmpfs -o mode=755,nosuid,nodev tmpfs "$R/run"
 mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs "$R/tmp"
 mkdir -p "$R/run/lock"
+# Where this computer keeps memory in version 1, HTCondor limits its jobs by that: its service sees version 1 alone, systemd version 2.
+binds=
+for c in $CGROUPS_V1; do
+  folder=\${c%%=*}
+  mkdir -p "$R/run/cgroup-v1/$folder"
+  mount -t cgroup -o "nosuid,noexec,nodev,\${c#*=}" cgroup "$R/run/cgroup-v1/$folder"
+  binds="$binds /run/cgroup-v1/$folder:/sys/fs/cgroup/$folder"
+done
+if [ -n "$binds" ]; then
+  mkdir -p "$R/run/systemd/system/condor.service.d"
+  printf '[Service]\\nTemporaryFileSystem=/sys/fs/cgroup\\nBindPaths=%s\\n' "$binds" > "$R/run/systemd/system/condor.service.d/10-cgroup-v1.conf"
+fi
 # Without a seed the guest asks its network for its user data.
 if [ -d "$RUN_DIR/seed" ]; then
   mkdir -p "$R/var/lib/cloud/seed/nocloud"

@@ -76,7 +76,7 @@ export class Guests {
       stdio: ["pipe", "pipe", "pipe"],
       env: {
         PATH: "/usr/sbin:/usr/bin:/sbin:/bin", GUEST_INIT: guestInitScript, UUID: spec.uuid, HOST_NAME: spec.hostName, TREE: spec.tree,
-        DRIVE: spec.drive, RUN_DIR: spec.runDir, CONSOLE: guest.console.device,
+        DRIVE: spec.drive, RUN_DIR: spec.runDir, CONSOLE: guest.console.device, CGROUPS_V1: spec.cgroupMounts.join(" "),
       },
     });
     guest.child = child;

@@ -182,7 +182,7 @@ class HostsBackend implements Backend {
         for (const a of publicNics) await publisher.publish(a, guestAddress(a));
         await this.fabric.request("boot", {
           uuid: spec.uuid, hostName: hostName(spec.name, spec.uuid), tree: drive.tree, drive: drive.folder, runDir,
-          consoleLog: this.consoleLog(spec.uuid), cgroups: folders,
+          consoleLog: this.consoleLog(spec.uuid), cgroups: folders, cgroupMounts: cgroups.guestMounts(),
           nics: spec.nics.map((n) => ({ mac: n.mac, vlan: n.vlanUuid, address: n.publicAddress === undefined ? undefined : guestAddress(n.publicAddress) })),
         });
       } catch (e) {

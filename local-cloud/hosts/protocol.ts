@@ -18,6 +18,8 @@ export interface GuestSpec {
   readonly consoleLog: string;
   readonly nics: readonly FabricNic[];
   readonly cgroups: readonly string[];
+  /** Hierarchies of version 1 that the guest mounts too, as `folder=controllers`. */
+  readonly cgroupMounts: readonly string[];
 }
 
 export interface Requests {

@@ -76,7 +76,7 @@ export class GuestKeeper {
       this.folders.set(uuid, folders);
       try {
         await this.guests.boot({
-          uuid, hostName: order.hostName, tree: `${this.layer()}:${this.config.tree}`, drive, runDir, consoleLog: this.consoleLog(uuid), nics: order.cards, cgroups: folders,
+          uuid, hostName: order.hostName, tree: `${this.layer()}:${this.config.tree}`, drive, runDir, consoleLog: this.consoleLog(uuid), nics: order.cards, cgroups: folders, cgroupMounts: this.cgroups.guestMounts(),
         });
       } catch (e) {
         await this.cleanUp(uuid);

@@ -13,8 +13,15 @@ interface NovaFlavor {
   readonly "OS-FLV-DISABLED:disabled"?: boolean;
 }
 
-/** The flavor that is named, else the smallest that fits, for master and workers. */
-export async function findFlavors(asking: Asking, config: GridConfig): Promise<{ readonly master?: Flavor; readonly workers?: Flavor } | undefined> {
+/** Of further worker types by name; a type without one was complained of. */
+export interface ChosenFlavors {
+  readonly master?: Flavor;
+  readonly workers?: Flavor;
+  readonly types: Readonly<Record<string, Flavor | undefined>>;
+}
+
+/** The flavor that is named, else the smallest that fits, for master and workers; for further worker types the smallest that fits. */
+export async function findFlavors(asking: Asking, config: GridConfig): Promise<ChosenFlavors | undefined> {
   const listed = await asking.ask("compute", asking.api.list<NovaFlavor>("compute", "/flavors/detail", "flavors"));
   if (listed === undefined) return undefined;
   const flavors = listed
@@ -22,13 +29,15 @@ export async function findFlavors(asking: Asking, config: GridConfig): Promise<{
     .map((f): Flavor => ({ id: f.id, name: f.name, vcpus: f.vcpus, memoryMiB: f.ram, diskGiB: f.disk }))
     .sort(bySize);
   const volume = config.openstack.bootVolume;
+  const { types = [] } = config.workers;
   return {
     master: chooseFlavor(asking, "master", config.master, flavors, config.openstack.masterFlavor, volume),
     workers: chooseFlavor(asking, "workers", config.workers, flavors, config.openstack.workersFlavor, false),
+    types: Object.fromEntries(types.map((t) => [t.name, chooseFlavor(asking, `workers.types.${t.name}`, t, flavors, undefined, false)])),
   };
 }
 
-function chooseFlavor(asking: Asking, role: "master" | "workers", size: ServerSize, flavors: readonly Flavor[], named: string | undefined, fromVolume: boolean): Flavor | undefined {
+function chooseFlavor(asking: Asking, role: string, size: ServerSize, flavors: readonly Flavor[], named: string | undefined, fromVolume: boolean): Flavor | undefined {
   const wanted: ServerSize = fromVolume ? { ...size, diskMiB: 0 } : size;
   const path = `grid.openstack.${role}Flavor`;
   if (named === undefined) {

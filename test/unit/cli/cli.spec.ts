@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, statSync, readFileSync, writeFileSync, mkdirSync }
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { helpText, parseCommandLine, wholeNumber } from "../../../cli/args";
-import { masterApply, setupProblems } from "../../../cli/master-apply";
+import { masterApply } from "../../../cli/master-apply";
+import { setupProblems } from "../../../controller/setup-problems";
 import { planSsh, quote, readOutputs, remoteCommand, whyUnreached } from "../../../cli/remote";
 import { duration, jobsTable, statusScreen, warnings, workersTable } from "../../../cli/tables";
 import { waitForWorkers } from "../../../cli/wait";
@@ -15,8 +16,8 @@ const NOW = Date.parse("2026-01-01T00:00:10Z");
 const status = (phases: WorkerPhase[], over: Partial<GridStatus> = {}): GridStatus => ({
   version: 1, gridName: "grid", at: "2026-01-01T00:00:10Z", startedAt: "2026-01-01T00:00:00Z", lastPassAt: "2026-01-01T00:00:09Z", lastPassMs: 40, passes: 3, intervalSeconds: 5, mode: "auto",
   size: { min: 1, max: 4, configuredMin: 1, configuredMax: 4, have: phases.length, ready: 0 }, pool: { known: true }, htcondor: { known: true },
-  workers: phases.map((phase, i) => ({ name: `w-${i}`, serverUuid: `${i}`, serverName: `s${i}`, serverStatus: "running", phase, phaseSince: "2026-01-01T00:00:00Z", phaseSeconds: 10, jobs: 0, ageSeconds: 300, why: "has its token, not in the pool yet" })),
-  queue: { waiting: 2, running: 1, held: 0, unmatchable: 0, done: 5 }, alarms: [], decisions: [{ seq: 1, at: "2026-01-01T00:00:01Z", what: "grow", why: "+1: 2 jobs wait" }], ...over,
+  workers: phases.map((phase, i) => ({ name: `w-${i}`, type: "worker", boot: {}, serverUuid: `${i}`, serverName: `s${i}`, serverStatus: "running", phase, phaseSince: "2026-01-01T00:00:00Z", phaseSeconds: 10, jobs: 0, ageSeconds: 300, why: "has its token, not in the pool yet" })),
+  queue: { waiting: 2, running: 1, held: 0, suspended: 0, unmatchable: 0, reasons: [], done: 5 }, alarms: [], decisions: [{ seq: 1, at: "2026-01-01T00:00:01Z", what: "grow", why: "+1: 2 jobs wait" }], ...over,
 });
 
 describe("the command line", () => {
@@ -86,9 +87,9 @@ describe("what people read", () => {
   it("shows workers and jobs, and that there are none", () => {
     expect(workersTable(status(["draining"]).workers)).to.match(/w-0 +draining +10 s/);
     expect(workersTable([])).to.match(/no workers/);
-    const job = { id: "1.0", owner: "g", state: "held" as const, queuedAtMs: NOW - 5_000, holdReason: "no file", requirements: "", cpus: 1, memoryMiB: 1, diskMiB: 1 };
-    expect(jobsTable([job], NOW, false)).to.match(/held +5 s .*no file/);
-    expect(jobsTable(Array.from({ length: 40 }, () => job), NOW, false)).to.match(/10 more/);
+    const job = { id: "1.0", owner: "g", state: "held" as const, queuedAtMs: NOW - 5_000, holdReason: "no file", cpus: 1, memoryMiB: 1, diskMiB: 1 };
+    expect(jobsTable([job], [], NOW, false)).to.match(/held +5 s .*no file/);
+    expect(jobsTable(Array.from({ length: 40 }, () => job), [], NOW, false)).to.match(/10 more/);
   });
   it("words durations", () => expect([5, 130, 8_000, 200_000].map(duration)).to.deep.equal(["5 s", "2 min", "2 h", "2 d"]));
 });
@@ -182,5 +183,17 @@ describe("master-apply", () => {
     const m = await message({ ...setup, poolKey: "hush", controller: { ...setup.controller, workers: { ...setup.controller.workers, min: 9 } } });
     expect(m).to.match(/poolKey/).and.to.match(/min is above/).and.not.match(/hush/);
     expect(setupProblems(setup)).to.deep.equal([]);
+  });
+  it("wants a template for each worker type, and rules that can be judged", () => {
+    const { controller } = setup;
+    const types = [{ name: "large", vcpus: 4, memoryMiB: 8064, diskMiB: 20_480 }];
+    const rule = { name: "r", metric: "queueLength", above: 1, step: 1, periodSeconds: 60, evaluationPeriods: 1, cooldownSeconds: 300 };
+    const given = (cloud: object, workers: object, alarms: object) => setupProblems({ ...setup, controller: { ...controller, cloud: { ...controller.cloud, ...cloud }, workers: { ...controller.workers, ...workers }, alarms: { ...controller.alarms, ...alarms } } });
+    expect(given({ templates: { large: "t2" } }, { types }, { rules: [rule] })).to.deep.equal([]);
+    expect(given({ templates: {} }, { types: [...types, 7] }, { rules: [{ ...rule, target: 2, periodSeconds: 0 }, "x"] })).to.include.members([
+      "controller.cloud.templates.large is missing or no text", "controller.workers.types[1] is missing or no object",
+      "controller.alarms.rules[0].periodSeconds must be a number of at least 1", "controller.alarms.rules[0] must have exactly one of above, below and target", "controller.alarms.rules[1] is missing or no object",
+    ]);
+    expect(given({}, { types: {} }, {})).to.deep.equal(["controller.workers.types is no list"]);
   });
 });

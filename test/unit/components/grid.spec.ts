@@ -28,7 +28,7 @@ describe("Grid on CloudSigma, under mocks", function () {
             "random:index/randomPassword:RandomPassword": { result: "Console1Secret" },
             [`${DYNAMIC}Vlan`]: { uuid: "vlan-1" },
             [`${DYNAMIC}StaticIp`]: { address: "203.0.113.7" },
-            [`${DYNAMIC}WorkerPool`]: { templateUuid: "template-1" },
+            [`${DYNAMIC}WorkerPool`]: { templateUuid: "template-1", templates: { large: "template-2" } },
           };
           return { id: `${args.name}-id`, state: { ...(args.inputs as object), ...made[args.type] } };
         },
@@ -126,6 +126,20 @@ describe("Grid on CloudSigma, under mocks", function () {
     await deploy({ bootstrap: "none" });
     expect(seen.map((s) => s.type).filter((t) => t.startsWith("command:") || t.endsWith("MasterReady"))).to.deep.equal([]);
     expect(outputs["masterAddress"]).to.equal("203.0.113.7");
+  });
+
+  it("hands a further worker type to the group with its own user data, and to the controller with its template", async () => {
+    await deploy({ workers: { types: { large: { vcpus: 4, memory: "8 GiB", disk: "20 GiB", price: 0.2, labels: { FastDisk: true, Site: "a$(b)" }, max: 2 } } }, alarms: { rules: [{ name: "long-wait", metric: "waitingSeconds", above: 60, step: 1 }] } });
+    const { inputs } = one(`${DYNAMIC}WorkerPool`);
+    expect(inputs["types"]["large"]).to.include({ image: "elastigrid-appliance", diskBytes: 20 * 2 ** 30, cpuMHz: 8000, smp: 4, memoryBytes: 8 * 2 ** 30 });
+    for (const line of ["NUM_CPUS = 4", "MEMORY = 8064", 'ElastigridWorkerType = "large"', "FastDisk = true", 'Site = "a$(DOLLAR)(b)"', "STARTD_ATTRS = $(STARTD_ATTRS) ElastigridServerUuid ElastigridWorkerType FastDisk Site"])
+      expect(inputs["types"]["large"].userData).to.include(line);
+    expect(inputs["userData"]).to.include('ElastigridWorkerType = "worker"').and.to.include("NUM_CPUS = 1").and.not.to.include("FastDisk");
+    const { controller } = JSON.parse(clear(apply().inputs["stdin"]) as string) as { controller: Record<string, any> };
+    expect(controller["cloud"].templates).to.deep.equal({ large: "template-2" });
+    expect(controller["workers"].types).to.deep.equal([{ name: "large", vcpus: 4, memoryMiB: 8064, diskMiB: 20_480, price: 0.2, labels: { FastDisk: "true", Site: '"a$(b)"' }, max: 2 }]);
+    expect(controller["alarms"].rules).to.deep.equal([{ name: "long-wait", metric: "waitingSeconds", above: 60, step: 1, periodSeconds: 60, evaluationPeriods: 1, cooldownSeconds: 300 }]);
+    expect(controller["scaling"]).to.include({ spareSlots: 0, disruptionPercent: 10, billingPeriodSeconds: 0 });
   });
 
   it("changes nothing but the controller's setup when limits and alarms change", async () => {

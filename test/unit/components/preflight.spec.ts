@@ -32,6 +32,11 @@ const table: Array<[string, object, (w: Record<string, any>) => void, string, Re
   ["a VLAN needed and not allowed to be bought", { purchases: { vlan: false } }, () => undefined, "grid.purchases.vlan", /set it to true/],
   ["an address of nobody here", { address: "203.0.113.9" }, () => undefined, "grid.address", /no static address of this account/],
   ["an address that another server uses", { address: "203.0.113.9" }, (w) => w["ips"].push({ uuid: "203.0.113.9", owner: me, meta: {}, server: { uuid: "x" }, subscription: { id: 1 } }), "grid.address", /in use/],
+  ["a worker type larger than is offered", { workers: { types: { big: { vcpus: 64, memory: "8 GiB", disk: "9 GiB" } } } }, () => undefined, "grid.workers.types.big.vcpus", /1 to 32/],
+  ["a worker type's disk smaller than the image", { workers: { types: { big: { vcpus: 1, memory: "8 GiB", disk: "2 GiB" } } } }, (w) => (w["libdrives"][0].size = 3 * GIB), "grid.workers.types.big.disk", /3 GiB/],
+  ["a worker type's image that is not there", { workers: { types: { big: { vcpus: 1, memory: "8 GiB", disk: "9 GiB", image: { name: "debian-31" } } } } }, () => undefined, "grid.workers.types.big.image.name", /near names: debian-13/],
+  ["a worker type's disk smaller than its own image", { workers: { types: { big: { vcpus: 1, memory: "8 GiB", disk: "2 GiB", image: { name: "debian-13" } } } } }, (w) => (w["libdrives"][1].size = 3 * GIB), "grid.workers.types.big.disk", /3 GiB/],
+  ["a name that a type's template would have", { workers: { types: { big: { vcpus: 1, memory: "8 GiB", disk: "9 GiB" } } } }, (w) => w["servers"].push({ uuid: "s1", name: "grid-worker-type-big", owner: me, meta: {} }), "grid.name", /grid-worker-type-big \(s1\)/],
   ["an empty account", {}, (w) => (w["balance"].balance = "0E-20"), "cloudsigma account", /buying a VLAN and a static address/],
 ];
 

@@ -33,12 +33,22 @@ describe("CPU quota", () => {
 describe("cgroup layout", () => {
   const line = (point: string, type: string, options: string): string => `30 24 0:26 / ${point} rw - ${type} ${type} ${options}`;
   it("recognises version 2 alone", () => {
-    expect(parseLayout(line("/sys/fs/cgroup", "cgroup2", "rw"))).to.deep.equal({ unified: "/sys/fs/cgroup", cpuV1: undefined, memoryV1: undefined });
+    expect(parseLayout(line("/sys/fs/cgroup", "cgroup2", "rw"))).to.deep.equal({ unified: "/sys/fs/cgroup", cpuV1: undefined, memoryV1: undefined, forGuests: [] });
   });
   it("recognises both versions side by side, and controllers mounted together", () => {
     const info = [line("/c/unified", "cgroup2", "rw"), line("/c/cpu,cpuacct", "cgroup", "rw,cpu,cpuacct"), line("/c/memory", "cgroup", "rw,memory")].join("\n");
-    expect(parseLayout(info)).to.deep.equal({ unified: "/c/unified", cpuV1: "/c/cpu,cpuacct", memoryV1: "/c/memory" });
+    expect(parseLayout(info)).to.deep.equal({ unified: "/c/unified", cpuV1: "/c/cpu,cpuacct", memoryV1: "/c/memory", forGuests: [] });
   });
+  const apart = ["cpu", "cpuacct", "memory", "freezer", "devices"].map((c) => line(`/c/${c}`, "cgroup", `rw,${c}`));
+  it("shows guests all that HTCondor wants of version 1, each with its own controllers", () => {
+    const { forGuests } = parseLayout([line("/c/unified", "cgroup2", "rw"), ...apart].join("\n"));
+    expect(forGuests.map((h) => `${h.folder}=${h.controllers}@${h.point}`).sort()).to.deep.equal(
+      ["cpu,cpuacct=cpuacct@/c/cpuacct", "devices=devices@/c/devices", "freezer=freezer@/c/freezer", "memory=memory@/c/memory"]);
+    const together = parseLayout([line("/c/unified", "cgroup2", "rw"), line("/c/ca", "cgroup", "rw,cpu,cpuacct"), ...apart.slice(2)].join("\n"));
+    expect(together.forGuests.find((h) => h.folder === "cpu,cpuacct")?.controllers).to.equal("cpu,cpuacct");
+  });
+  it("shows guests nothing of version 1 where a part is missing", () =>
+    expect(parseLayout([line("/c/unified", "cgroup2", "rw"), ...apart.slice(0, 4)].join("\n")).forGuests).to.deep.equal([]));
   it("refuses a computer without version 2", () => expect(() => parseLayout("")).to.throw(/no cgroup2/));
 });
 

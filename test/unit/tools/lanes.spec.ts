@@ -2,7 +2,9 @@ import { expect } from "chai";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { laneFault, skipReason } from "../../../tools/lanes";
+import { laneFault } from "../../../tools/lane-run";
+import { allLanes, lanes } from "../../../tools/lane-table";
+import { skipReason } from "../../../tools/lanes";
 import { packageRoot } from "../../../tools/paths";
 import { runCommand } from "../../../tools/process";
 import { labProblems, notUp } from "../../../tools/openstack-lane";
@@ -19,6 +21,11 @@ describe("the lane runner", () => {
     expect(skipReason("engine", { engine: none, hosts: noRoot })).to.equal(undefined);
     expect(skipReason("engine", { engine: noEngine, hosts: none })).to.equal("go is missing: install Go");
   });
+  it("runs simulator and model where there is neither engine nor root", () => {
+    for (const name of ["simulator", "model"] as const) expect(skipReason(name, { engine: noEngine, hosts: noRoot })).to.equal(undefined);
+  });
+  it("lets only lanes without time limits of guests yield the processor", () =>
+    expect(allLanes.filter((l) => lanes[l].load === "busy" && lanes[l].needsHosts)).to.deep.equal([]));
   it("gives every reason for a lane with real hosts, in one line", () =>
     expect(skipReason("grid", { engine: { problems: [{ what: "a\nb", fix: "c" }] }, hosts: noRoot })).to.equal("a | b: c; servers need root: sudo -E npm test"));
 

@@ -1,0 +1,121 @@
+import { afterFailure, afterSuccess, type FailureClass } from "../components/policy/breaker";
+import type { FreeRoom, WaitingGroup } from "../components/policy/demand";
+import { learnRefusals } from "../components/policy/refusals";
+import { breakerKey, type Memory, type Merged } from "./memory";
+import type { QueueView } from "./ports";
+
+const REMEMBERED_BOOTS = 20;
+/** Before a first worker has joined: a minute is what CloudSigma's slow clones need (peers.md, section 5: 80 to 110 s with the boot). */
+const FIRST_LEAD_MS = 90_000;
+/** From a claim to a running shadow: seconds (htcondor.md, C); longer is a claim that waits for something else. */
+const STARTING_MS = 20_000;
+/** So many different jobs came back from a worker on which none has ended: it is broken. */
+const RETURNED_JOBS = 3;
+
+/** Learns from a look what workers offer, which jobs no idle worker gets, how long a boot takes, and which workers work at all. */
+export function learn(memory: Memory, queue: QueueView, workers: readonly Merged[], nowMs: number, wallMs: number): void {
+  learnOffers(memory, workers);
+  const refused = learnRefusals(memory.refused, queue.groups, freeRooms(workers, nowMs), servedSince(memory, queue), nowMs, wallMs);
+  memory.refused.clear();
+  for (const [key, r] of refused) memory.refused.set(key, r);
+  learnBoots(memory, workers, nowMs);
+  learnBroken(memory, queue, workers);
+}
+
+/** Room of workers that take jobs now. */
+export const freeRooms = (workers: readonly Merged[], nowMs: number): readonly FreeRoom[] =>
+  workers.flatMap((w): FreeRoom[] => {
+    const m = w.machine;
+    if (m === undefined || (w.phase !== "idle" && w.phase !== "busy") || w.unhealthy !== undefined) return [];
+    return [{ type: w.type, room: m.free, total: m.total, ...(m.ad === undefined ? {} : { ad: m.ad }), ...(w.idleSinceMs === undefined ? {} : { idleForMs: nowMs - w.idleSinceMs }) }];
+  });
+
+/** A worker of a former definition says nothing about what a new one offers. */
+function learnOffers(memory: Memory, workers: readonly Merged[]): void {
+  for (const w of workers) {
+    if (w.machine === undefined || w.retiring !== undefined) continue;
+    const known = memory.offers.get(w.type), { total, ad } = w.machine;
+    const most = (a: number, b = 0): number => Math.max(a, b);
+    memory.offers.set(w.type, {
+      type: w.type, learned: true, ad: ad ?? known?.ad ?? {},
+      room: { ...total, cpus: most(total.cpus, known?.room.cpus), memoryMiB: most(total.memoryMiB, known?.room.memoryMiB), diskMiB: most(total.diskMiB, known?.room.diskMiB) },
+    });
+  }
+}
+
+/** A group is served where fewer of its jobs wait, or where its longest waiting one has gone. */
+function servedSince(memory: Memory, queue: QueueView): ReadonlySet<string> {
+  const served = new Set<string>();
+  const now = new Map(queue.groups.map((g) => [g.key, { count: g.count, queuedAtMs: g.queuedAtMs }]));
+  for (const [key, before] of memory.groupsSeen) {
+    const g = now.get(key);
+    if (g !== undefined && (g.count < before.count || g.queuedAtMs > before.queuedAtMs)) served.add(key);
+  }
+  memory.groupsSeen = now;
+  return served;
+}
+
+function learnBoots(memory: Memory, workers: readonly Merged[], nowMs: number): void {
+  for (const w of workers) {
+    const seen = memory.workers.get(w.id);
+    if (seen?.joinedAtMs !== nowMs || seen.orderedAtMs === undefined) continue;
+    memory.boots = [...memory.boots, nowMs - seen.orderedAtMs].slice(-REMEMBERED_BOOTS);
+    for (const failureClass of ["never-joined", "boot-failed"] as const) noteSuccess(memory, w.type, failureClass, nowMs);
+  }
+}
+
+/** Time from an order to a worker in the pool, as nine of ten needed less than. */
+export function leadMs(memory: Memory): number {
+  const sorted = [...memory.boots].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * 0.9))] ?? FIRST_LEAD_MS;
+}
+
+/**
+ * A worker from which jobs come back while none ends there. Where others of its type end jobs, or its jobs came back from nowhere else, it is
+ * the worker; where jobs come back from all of them it may be the jobs: nobody is renewed for that, but no more are bought either.
+ */
+function learnBroken(memory: Memory, queue: QueueView, workers: readonly Merged[]): void {
+  const back = queue.returned ?? [];
+  if (back.length === 0) return;
+  const byMachine = new Map<string, Set<string>>(), byJob = new Map<string, Set<string>>();
+  for (const { id, machine } of back) {
+    byMachine.set(machine, (byMachine.get(machine) ?? new Set()).add(id));
+    byJob.set(id, (byJob.get(id) ?? new Set()).add(machine));
+  }
+  const proven = new Set(workers.filter((w) => memory.workers.get(w.id)?.endedJob === true).map((w) => w.type));
+  for (const w of workers) {
+    const seen = memory.workers.get(w.id), ids = byMachine.get(w.machineName);
+    if (seen === undefined || seen.endedJob || seen.unhealthy !== undefined || ids === undefined || ids.size < RETURNED_JOBS) continue;
+    const own = [...ids].filter((id) => byJob.get(id)!.size === 1).length;
+    const which = [...ids].slice(0, 3).join(", ");
+    if (proven.has(w.type) || own >= RETURNED_JOBS) {
+      seen.unhealthy = `${ids.size} jobs came back from it unfinished (${which}), and none has ended there`;
+      noteFailure(memory, w.type, "no-job-ends", `${w.name}: ${seen.unhealthy}`, memory.lastQueueLookMs ?? 0);
+    } else if (memory.breakers.get(breakerKey(w.type, "no-job-ends"))?.inARow === undefined) {
+      noteFailure(memory, w.type, "no-job-ends", `jobs come back from every worker unfinished (${which}), and none has ended: the jobs or the image`, memory.lastQueueLookMs ?? 0);
+    }
+  }
+}
+
+/** Waiting jobs less those that are starting: their slots are claimed, and no room is to be looked for. A claim that stays without a job is none. */
+export function lessStarting(memory: Memory, queue: QueueView, nowMs: number): readonly WaitingGroup[] {
+  let starting = 0;
+  for (const w of memory.workers.values()) if (w.ahead !== undefined && nowMs - w.ahead.sinceMs < STARTING_MS) starting += w.ahead.jobs;
+  if (starting === 0) return queue.groups;
+  return [...queue.groups].sort((a, b) => a.queuedAtMs - b.queuedAtMs).flatMap((g): WaitingGroup[] => {
+    if (g.needsNoWorker === true) return [g];
+    const taken = Math.min(starting, g.count);
+    starting -= taken;
+    return taken === g.count ? [] : [{ ...g, count: g.count - taken }];
+  });
+}
+
+export function noteFailure(memory: Memory, type: string, failureClass: FailureClass, why: string, nowMs: number): void {
+  const key = breakerKey(type, failureClass);
+  memory.breakers.set(key, afterFailure(memory.breakers.get(key), type, failureClass, nowMs, why));
+}
+
+export function noteSuccess(memory: Memory, type: string, failureClass: FailureClass, nowMs: number): void {
+  const key = breakerKey(type, failureClass);
+  memory.breakers.set(key, afterSuccess(memory.breakers.get(key), type, failureClass, nowMs));
+}

@@ -1,0 +1,186 @@
+import { isSureOff, SURE_LOOKS, UNLISTED_CONFIRM_SECONDS, type OffWord, type Phase } from "../components/policy/decision";
+import type { RunningJob } from "../components/policy/demand";
+import { workerHostname } from "../components/policy/names";
+import type { Memory, Merged, SeenWorker } from "./memory";
+import type { Gate, Machine, Member, MemberStatus, Observed, QueueView } from "./ports";
+
+export interface MergeInput {
+  readonly members: readonly Member[];
+  readonly queue: Observed<QueueView>;
+  readonly gate: Gate;
+  readonly poolDomain: string;
+  readonly defaultType: string;
+  readonly pins?: readonly string[];
+  readonly billingPeriodSeconds?: number;
+  /** How long two looks may lie apart before the time between them counts as unseen. */
+  readonly gapMs: number;
+  readonly nowMs: number;
+  readonly wallMs: number;
+}
+
+/** A verified-gone server may stay in a list that lags so long; one that is listed longer is there after all. */
+const LIST_LAG_MS = 120_000;
+const OFF: ReadonlySet<MemberStatus> = new Set(["stopped", "failed", "gone"]);
+
+/** Puts cloud and queue together, worker by worker, and notes what that says about time. Call only with a known pool. */
+export function merge(memory: Memory, i: MergeInput): readonly Merged[] {
+  skipUnseenTime(memory, i);
+  const machines = byServer(i.queue);
+  const running = byMachine(i.queue);
+  const all = membersWithMemory(memory, i, machines);
+  const present = new Set(all.map((m) => m.id));
+  for (const id of memory.workers.keys()) if (!present.has(id)) memory.workers.delete(id);
+  return all.map((member) => mergeOne(memory, member, i, machines.get(member.id), running));
+}
+
+/** What nobody watched is no idle time, and no time in which a worker should have joined. */
+function skipUnseenTime(memory: Memory, i: MergeInput): void {
+  if (!i.queue.known) return;
+  const { lastQueueLookMs } = memory;
+  memory.lastQueueLookMs = i.nowMs;
+  if (lastQueueLookMs === undefined || i.nowMs - lastQueueLookMs <= i.gapMs) return;
+  const unseen = i.nowMs - lastQueueLookMs;
+  for (const w of memory.workers.values()) {
+    if (w.idleSinceMs !== undefined) w.idleSinceMs = i.nowMs;
+    if (w.phase === "joining" || w.phase === "lost") w.phaseSinceMs = Math.min(i.nowMs, w.phaseSinceMs + unseen);
+  }
+}
+
+function byServer(queue: Observed<QueueView>): ReadonlyMap<string, Machine> {
+  const out = new Map<string, Machine>();
+  for (const m of queue.known ? queue.value.machines : []) {
+    if (m.serverId === undefined) continue;
+    const other = out.get(m.serverId);
+    // Two ads of one server (an old name and a new one): the newer speaks, and whoever has jobs counts.
+    out.set(m.serverId, other === undefined ? m : { ...(m.heardAtMs >= other.heardAtMs ? m : other), claims: Math.max(m.claims, other.claims) });
+  }
+  return out;
+}
+
+function byMachine(queue: Observed<QueueView>): ReadonlyMap<string, readonly RunningJob[]> {
+  const out = new Map<string, RunningJob[]>();
+  for (const j of queue.known ? queue.value.running : []) {
+    const there = out.get(j.machine);
+    if (there === undefined) out.set(j.machine, [j]);
+    else there.push(j);
+  }
+  return out;
+}
+
+/**
+ * The cloud's list, and who else must exist: whom an earlier list showed or a create answered, until several lists over a while lack it
+ * and a question for it alone says so too; and who speaks to the collector. An empty or shrunken list is not believed at once.
+ */
+function membersWithMemory(memory: Memory, i: MergeInput, machines: ReadonlyMap<string, Machine>): readonly Member[] {
+  const listed = new Map(i.members.map((m) => [m.id, m]));
+  for (const [id, atMs] of memory.gone) if (i.nowMs - atMs > LIST_LAG_MS) memory.gone.delete(id);
+  const missing: Member[] = [];
+  for (const [id, w] of memory.workers) {
+    if (w.member.placeholder === true) continue;
+    if (listed.has(id)) {
+      w.unlisted = undefined;
+      w.saidGone = false;
+      continue;
+    }
+    w.unlisted = { sinceMs: w.unlisted?.sinceMs ?? i.nowMs, looks: (w.unlisted?.looks ?? 0) + 1 };
+    // A server that has left the list may have left its disks: its removal ends when the pool has verified both.
+    if (w.removing !== undefined) missing.push({ ...w.member, status: "stopping" });
+    else if (!(w.saidGone && isDueForQuestion(w, i.nowMs) && !machines.has(id))) missing.push({ ...w.member, status: "unknown", detail: "the cloud's list lacks it" }); // guard: an empty list is not believed
+  }
+  for (const [id, m] of machines) if (!listed.has(id) && !memory.workers.has(id)) missing.push({ id, name: m.name, status: "unknown", copying: false, macs: [], detail: "the pool knows it, the cloud's list lacks it" });
+  return [...listed.values(), ...missing].filter((m) => !memory.gone.has(m.id));
+}
+
+export const isDueForQuestion = (w: SeenWorker, nowMs: number): boolean =>
+  w.unlisted !== undefined && w.unlisted.looks >= SURE_LOOKS && nowMs - w.unlisted.sinceMs >= UNLISTED_CONFIRM_SECONDS * 1000;
+
+/** Whom the list has lacked for so long that it should be asked for by name. */
+export const dueForQuestion = (memory: Memory, nowMs: number, most: number): readonly string[] =>
+  [...memory.workers].filter(([, w]) => w.removing === undefined && isDueForQuestion(w, nowMs)).slice(0, most).map(([id]) => id);
+
+function mergeOne(memory: Memory, member: Member, i: MergeInput, machine: Machine | undefined, running: ReadonlyMap<string, readonly RunningJob[]>): Merged {
+  const { nowMs } = i;
+  const hostname = workerHostname(member.id);
+  const seen = memory.workers.get(member.id) ?? freshWorker(member, `${hostname}.${i.poolDomain}`, nowMs);
+  seen.member = member;
+  memory.workers.set(member.id, seen);
+  if (machine !== undefined) {
+    seen.machine = machine.name;
+    seen.address = machine.address ?? seen.address;
+    if (seen.heard?.raw !== machine.heardAtMs) seen.heard = { raw: machine.heardAtMs, atMs: nowMs };
+  }
+  const jobsThere = running.get(seen.machine) ?? [];
+  const jobs = Math.max(machine?.claims ?? 0, jobsThere.length);
+  const off = noteOff(seen, member, nowMs);
+  if (i.queue.known) {
+    note(seen, member, machine, jobs, off, i);
+    noteJobs(seen, jobsThere, machine?.claims ?? 0, i);
+  }
+  const starts = jobsThere.flatMap((j) => (j.startedAtMs === undefined ? [] : [j.startedAtMs]));
+  const period = (i.billingPeriodSeconds ?? 0) * 1000;
+  return {
+    id: member.id, name: hostname, type: member.type ?? i.defaultType, phase: seen.phase, phaseSinceMs: seen.phaseSinceMs, server: member.status, copying: member.copying,
+    detail: member.detail, off, retiring: member.retiring, doomed: member.doomed, unhealthy: seen.unhealthy, doubtful: seen.gaveBack && !seen.endedJob ? true : undefined, proven: seen.endedJob ? true : undefined, pinned: i.pins?.includes(member.id) === true ? true : undefined,
+    everJoined: seen.everJoined, admitted: seen.everJoined || i.gate.admitted(member.id), jobs, oldestJobStartMs: starts.length > 0 ? starts.reduce((a, b) => Math.min(a, b)) : undefined,
+    idleSinceMs: seen.idleSinceMs, drainReason: machine?.drainReason, fenced: seen.fenced, absentLooks: seen.absentLooks, cancelledAtMs: seen.cancelledAtMs,
+    billedForMs: period > 0 && member.activeSinceMs !== undefined ? period - (Math.max(0, i.wallMs - member.activeSinceMs) % period) : undefined,
+    member, machine, machineName: seen.machine,
+  };
+}
+
+export const freshWorker = (member: Member, machine: string, nowMs: number): SeenWorker => ({ member, firstSeenMs: nowMs, phase: "booting", phaseSinceMs: nowMs, everJoined: false, fenced: false, absentLooks: 0, saidGone: false, running: new Set(), endedJob: false, gaveBack: false, machine });
+
+/** The cloud's word that it is off: since when, how often in a row, and whether the worker itself was heard since. */
+function noteOff(seen: SeenWorker, member: Member, nowMs: number): OffWord | undefined {
+  seen.off = OFF.has(member.status) ? { sinceMs: seen.off?.sinceMs ?? nowMs, looks: (seen.off?.looks ?? 0) + 1 } : undefined;
+  if (seen.off === undefined) return undefined;
+  const word = { ...seen.off, contradicted: seen.heard !== undefined && seen.heard.atMs > seen.off.sinceMs };
+  return { ...word, sure: isSureOff(word, nowMs) };
+}
+
+function note(seen: SeenWorker, member: Member, machine: Machine | undefined, jobs: number, off: OffWord | undefined, i: MergeInput): void {
+  const partial = i.queue.known && i.queue.partial !== undefined;
+  if (machine === undefined && partial) return; // what a partial answer lacks is not absent
+  const { nowMs } = i;
+  const phase = phaseOf(seen, member, machine, jobs, off);
+  if (member.status === "running") seen.runningAtMs ??= nowMs;
+  if (machine === undefined) seen.absentLooks += 1;
+  else {
+    seen.absentLooks = 0;
+    if (!seen.everJoined) seen.joinedAtMs = nowMs;
+    seen.everJoined = true;
+    seen.fenced = machine.draining && (machine.drainReason?.startsWith("elastigrid:") ?? false);
+    if (jobs > 0) seen.firstJobAtMs ??= nowMs;
+  }
+  if (phase !== seen.phase) {
+    seen.phase = phase;
+    seen.phaseSinceMs = nowMs;
+  }
+  if (phase !== "idle") seen.idleSinceMs = undefined;
+  else seen.idleSinceMs ??= nowMs;
+}
+
+/** Which jobs have ended there, and how many are starting that the queue still calls waiting. */
+function noteJobs(seen: SeenWorker, jobsThere: readonly RunningJob[], claims: number, i: MergeInput): void {
+  const now = new Set(jobsThere.map((j) => j.id));
+  const back = new Set((i.queue.known ? i.queue.value.returned ?? [] : []).filter((r) => r.machine === seen.machine).map((r) => r.id));
+  if (back.size > 0) seen.gaveBack = true;
+  for (const id of seen.running) if (!now.has(id) && !back.has(id)) seen.endedJob = true;
+  seen.running = now;
+  const ahead = claims - now.size;
+  seen.ahead = ahead <= 0 ? undefined : { sinceMs: seen.ahead?.jobs === ahead ? seen.ahead.sinceMs : i.nowMs, jobs: ahead };
+}
+
+/** A machine ad says what a worker does, whatever the cloud says of its server; without one the cloud's word tells how far it is. */
+function phaseOf(seen: SeenWorker, member: Member, machine: Machine | undefined, jobs: number, off: OffWord | undefined): Phase {
+  if (seen.removing !== undefined) return "removing";
+  if (machine === undefined) { // guard: a live ad beats the cloud's word
+    if (seen.everJoined) return "lost";
+    if (member.status === "running") return "joining";
+    // One that ran keeps its time limit, whatever a single answer says.
+    return seen.phase === "joining" && off?.sure !== true ? "joining" : "booting";
+  }
+  if (machine.drained && jobs === 0) return "drained";
+  if (machine.draining) return "draining";
+  return jobs > 0 ? "busy" : "idle";
+}
