@@ -76,6 +76,8 @@ export function masterCondorConfig(config: GridConfig): string {
     "NEGOTIATOR_UPDATE_INTERVAL = 20",
     "# A job goes on for this long without its master (a reboot), and starts anew this long after its worker vanished.",
     "JOB_DEFAULT_LEASE_DURATION = 300",
+    "# A worker that was cut off is looked for this often until then; stock doubles the pause up to 300 s, past the lease's end.",
+    "RECONNECT_BACKOFF_CEILING = 10",
     ...own(config),
   );
 }
