@@ -105,7 +105,7 @@ export class Controller {
     const nowMs = clock.monotonicMs(), wallMs = clock.nowMs();
     if (poolSeen.known) this.lastKnown.poolMs = wallMs;
     if (queueSeen.known) this.lastKnown.queueMs = wallMs;
-    if (poolSeen.known) noteGroupFailure(this.memory, poolSeen.value, poolSeen.value.failure?.type ?? DEFAULT_TYPE, { write: (what, why) => this.record(what, why) }, nowMs);
+    if (poolSeen.known) noteGroupFailure(this.memory, poolSeen.value, DEFAULT_TYPE, { write: (what, why) => this.record(what, why) }, nowMs);
     const look = { pool: poolSeen, queue: queueSeen, ageMs: nowMs - askedMs, ...(alarms === undefined ? {} : { alarms }) };
     const now = picture(this.memory, { look, config, override: override.get(), gate, nowMs, wallMs, journal: journal.tail(JOURNAL_SEEN), previous: this.latest?.workers ?? [] });
     this.latest = now;
