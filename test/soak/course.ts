@@ -29,7 +29,10 @@ export interface SoakResult {
   readonly takenBack: number;
   readonly joined: number;
   readonly strikes: readonly Strike[];
+  /** Strikes that met nobody within a minute. */
   readonly missed: readonly StrikeKind[];
+  /** Strikes that the soak itself could not carry out: a fault of its own. */
+  readonly botched: readonly string[];
   readonly verdict: Verdict;
   readonly loadAverage: { readonly median: number; readonly most: number };
   readonly drainSeconds: { readonly median: number; readonly most: number };
@@ -43,7 +46,7 @@ const MOST_WAITING = 12;
 /** Drives the grid for the plan's time: sizes, submissions and strikes at random times of their own; then lets the queue run empty and judges. */
 export async function runSoak(world: SoakWorld, plan: Plan, print: (line: string) => void): Promise<SoakResult> {
   const began = Date.now(), end = began + plan.seconds * 1_000;
-  const strikes: Strike[] = [], missed: StrikeKind[] = [], loads: number[] = [];
+  const strikes: Strike[] = [], missed: StrikeKind[] = [], botched: string[] = [], loads: number[] = [];
   let orders = 0, submitted = 0, waiting = 0, failure: Error | undefined;
   const goesOn = (): boolean => Date.now() < end && failure === undefined;
   // A generator each: what one does must not shift what the others do, or a seed would repeat nothing.
@@ -78,7 +81,12 @@ export async function runSoak(world: SoakWorld, plan: Plan, print: (line: string
       await napping(plan.betweenStrikesSeconds * (0.5 + blows()));
       if (!goesOn()) break;
       const kind = plan.strikes[i % plan.strikes.length] as StrikeKind;
-      const done = await found(kind);
+      const done = await found(kind).catch((e: Error) => {
+        botched.push(`${kind}: ${e.message.split("\n")[0]}`);
+        print(`strike ${kind} could not be carried out: ${e.message}`);
+        return "botched" as const;
+      });
+      if (done === "botched") continue;
       if (done === undefined) missed.push(kind);
       else {
         strikes.push(done);
@@ -108,7 +116,7 @@ export async function runSoak(world: SoakWorld, plan: Plan, print: (line: string
   const verdict = judge(parseJobLog(await world.jobLog()), await world.jobRows(), strikes, actions);
   const drains = drainTimes(actions);
   return {
-    seed: plan.seed, seconds: Math.round((Date.now() - began) / 1_000), orders, strikes, missed, verdict,
+    seed: plan.seed, seconds: Math.round((Date.now() - began) / 1_000), orders, strikes, missed, botched, verdict,
     scaleDowns: scaleDownsOf(actions).length, removed: count(actions, "gone"), takenBack: count(actions, "cancel-drain"), joined: count(actions, "enrol"),
     loadAverage: { median: percentile(loads, 0.5), most: Math.max(...loads) },
     drainSeconds: { median: percentile(drains, 0.5), most: Math.max(...drains) },
@@ -136,6 +144,7 @@ export function failures(result: SoakResult, plan: Plan, leaks: readonly string[
     ...result.verdict.broken,
     ...(result.verdict.jobs === 0 ? ["no job ran: nothing was proven"] : []),
     ...(result.scaleDowns < plan.wantedScaleDowns ? [`${result.scaleDowns} scale-downs of at least ${plan.wantedScaleDowns}: run it longer`] : []),
+    ...result.botched.map((b) => `a strike that could not be carried out: ${b}`),
     ...leaks.map((l) => `left at the cloud: ${l}`),
   ];
 }
