@@ -27,19 +27,27 @@ export const submit: Bench = {
           const from = await lastCall(session.cloud);
           const submittedMs = await enqueue(master);
           const createdMs = await created(session.cloud, from);
-          if (createdMs === undefined) throw new Error(`no server was made within ${LIMIT_MS / 1_000} s of a job's submission; the controller: ${await lastWords(master)}`);
+          if (createdMs === undefined) throw new Error(
+            `no server was made within ${LIMIT_MS / 1_000} s of a job's submission; the controller: ${await lastWords(master)}`,
+          );
           mine.push((createdMs - submittedMs) / 1_000);
           await master.run("sleep 2"); // the next one is not to be counted with it
         }
         seconds.push(...mine);
         print(`round ${r}: ${mine.map((x) => x.toFixed(1)).join(", ")} s (${load()})`);
         // All but the first go again, and their workers with them.
-        await master.run(`condor_rm $(condor_q -allusers -constraint 'JobBatchName == "needs-one"' -af ClusterId | sort -n | tail -n ${STEPS}) >/dev/null; n=0; until [ "$(condor_status -af Machine | sort -u | wc -l)" -le 1 ]; do n=$((n + 1)); [ $n -lt 180 ] || exit 1; sleep 1; done`, "", 200_000);
+        await master.run(
+          `condor_rm $(condor_q -allusers -constraint 'JobBatchName == "needs-one"' -af ClusterId | sort -n | tail -n ${STEPS}) >/dev/null; n=0; until [ "$(condor_status -af Machine | sort -u | wc -l)" -le 1 ]; do n=$((n + 1)); [ $n -lt 180 ] || exit 1; sleep 1; done`,
+          "", 200_000,
+        );
       }
       await master.run("condor_rm -all >/dev/null", "", 120_000);
     });
     const p95 = percentile(seconds, 0.95);
-    return { queued, submissions: seconds.length, p50Seconds: round(percentile(seconds, 0.5)), p95Seconds: round(p95), ofGoal: round(p95 / GOAL_P95_SECONDS), ok: p95 <= GOAL_P95_SECONDS };
+    return {
+      queued, submissions: seconds.length, p50Seconds: round(percentile(seconds, 0.5)), p95Seconds: round(p95),
+      ofGoal: round(p95 / GOAL_P95_SECONDS), ok: p95 <= GOAL_P95_SECONDS,
+    };
   },
 };
 
@@ -62,7 +70,9 @@ interface Calls {
 
 async function calls({ access }: LocalCloudProcess, since: number): Promise<Calls> {
   const authorization = `Basic ${Buffer.from(`${access.username}:${access.password}`).toString("base64")}`;
-  const answer = await fetch(new URL(`/_local/calls/?since=${since}`, access.endpoint), { headers: { authorization }, signal: AbortSignal.timeout(10_000) });
+  const answer = await fetch(
+    new URL(`/_local/calls/?since=${since}`, access.endpoint), { headers: { authorization }, signal: AbortSignal.timeout(10_000) },
+  );
   if (!answer.ok) throw new Error(`local-cloud's list of calls: ${answer.status}`);
   return (await answer.json()) as Calls;
 }

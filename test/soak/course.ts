@@ -43,7 +43,10 @@ const READ_EVERY_MS = 60_000;
 /** With more waiting jobs nobody would ever be idle, and every scale-down a long drain. */
 const MOST_WAITING = 12;
 
-/** Drives the grid for the plan's time: sizes, submissions and strikes at random times of their own; then lets the queue run empty and judges. */
+/**
+ * Drives the grid for the plan's time: sizes, submissions and strikes at random times of their own; then lets the queue run empty and
+ * judges.
+ */
 export async function runSoak(world: SoakWorld, plan: Plan, print: (line: string) => void): Promise<SoakResult> {
   const began = Date.now(), end = began + plan.seconds * 1_000;
   const strikes: Strike[] = [], missed: StrikeKind[] = [], botched: string[] = [], loads: number[] = [];
@@ -101,7 +104,9 @@ export async function runSoak(world: SoakWorld, plan: Plan, print: (line: string
       if (Date.now() < next) continue;
       next += READ_EVERY_MS;
       const closed = scaleDownsOf(await world.actions()).length;
-      print(`${Math.round((Date.now() - began) / 1_000)} of ${plan.seconds} s: ${orders} orders, ${closed} scale-downs, ${submitted} jobs submitted, ${strikes.length} strikes`);
+      print(
+        `${Math.round((Date.now() - began) / 1_000)} of ${plan.seconds} s: ${orders} orders, ${closed} scale-downs, ${submitted} jobs submitted, ${strikes.length} strikes`,
+      );
     }
   };
   const guarded = (work: () => Promise<void>): Promise<void> => work().catch((e: Error) => void (failure ??= e));
@@ -111,7 +116,9 @@ export async function runSoak(world: SoakWorld, plan: Plan, print: (line: string
   print("the queue runs empty");
   await world.insist("automatic size", "elastigrid scale --auto");
   const left = async (): Promise<number> => Number((await world.attempt("condor_q -allusers -af ClusterId | wc -l"))?.trim() ?? Number.NaN);
-  await until("an empty queue", QUEUE_EMPTY_MS, async () => (await left()) === 0 || (await pause(2_000), false)).catch((e: Error) => print(e.message));
+  await until(
+    "an empty queue", QUEUE_EMPTY_MS, async () => (await left()) === 0 || (await pause(2_000), false),
+  ).catch((e: Error) => print(e.message));
   const actions = await world.actions();
   const verdict = judge(parseJobLog(await world.jobLog()), await world.jobRows(), strikes, actions);
   const drains = drainTimes(actions);
@@ -143,7 +150,7 @@ export function failures(result: SoakResult, plan: Plan, leaks: readonly string[
   return [
     ...result.verdict.broken,
     ...(result.verdict.jobs === 0 ? ["no job ran: nothing was proven"] : []),
-    ...(result.scaleDowns < plan.wantedScaleDowns ? [`${result.scaleDowns} scale-downs of at least ${plan.wantedScaleDowns}: run it longer`] : []),
+    ...(result.scaleDowns >= plan.wantedScaleDowns ? [] : [`${result.scaleDowns} scale-downs of at least ${plan.wantedScaleDowns}: run it longer`]),
     ...result.botched.map((b) => `a strike that could not be carried out: ${b}`),
     ...leaks.map((l) => `left at the cloud: ${l}`),
   ];

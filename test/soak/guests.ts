@@ -33,7 +33,9 @@ export class Guests {
     if (pid === undefined) return Promise.reject(new Error(`no condor_master runs in ${hostName}`));
     return new Promise((resolve, reject) => {
       const args = ["-t", String(pid), "-m", "-n", "--", "/usr/sbin/nft", "-f", "-"];
-      const child = execFile("nsenter", args, { timeout: 20_000 }, (e, _out, err) => (e === null ? resolve() : reject(new Error(err.trim() || e.message))));
+      const child = execFile(
+        "nsenter", args, { timeout: 20_000 }, (e, _out, err) => (e === null ? resolve() : reject(new Error(err.trim() || e.message))),
+      );
       child.stdin?.end(`${rules}\n`);
     });
   }
