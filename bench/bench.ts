@@ -34,11 +34,17 @@ export class UsageError extends Error {}
 
 export type Benches = Readonly<Record<string, () => Promise<Bench>>>;
 
+export interface Streams {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+}
+const ownStreams: Streams = { out: (t) => void process.stdout.write(t), err: (t) => void process.stderr.write(t) };
+
 /** `npm run bench -- NAME [--json] [flags of the bench]`. */
-export async function benchCommand(benches: Benches, argv: readonly string[], setUp: () => Promise<boolean>): Promise<number> {
+export async function benchCommand(benches: Benches, argv: readonly string[], setUp: () => Promise<boolean>, { out, err }: Streams = ownStreams): Promise<number> {
   const [name = "", ...rest] = argv;
-  const wrong = (text: string): number => (process.stderr.write(`npm run bench: ${text}\n`), 2);
-  if (["", "help", "--help", "-h"].includes(name)) return (process.stdout.write(await help(benches)), name === "" ? 2 : 0);
+  const wrong = (text: string): number => (err(`npm run bench: ${text}\n`), 2);
+  if (["", "help", "--help", "-h"].includes(name)) return (out(await help(benches)), name === "" ? 2 : 0);
   const bench = await benches[name]?.();
   if (bench === undefined) return wrong(`there is no bench ${name}; there are: ${Object.keys(benches).join(", ")}`);
   const options: Record<string, NonNullable<ParseArgsConfig["options"]>[string]> = { json: { type: "boolean" }, help: { type: "boolean", short: "h" } };
@@ -49,18 +55,18 @@ export async function benchCommand(benches: Benches, argv: readonly string[], se
   } catch (e) {
     return wrong((e as Error).message);
   }
-  if (values["help"] === true) return (process.stdout.write(helpOf(name, bench)), 0);
+  if (values["help"] === true) return (out(helpOf(name, bench)), 0);
   if (bench.needs === "grid" && !(await setUp())) return 1;
   const flags = Object.fromEntries(Object.keys(bench.flags).map((f) => [f, String(values[f])]));
   const loadBefore = round(loadavg()[0] ?? 0, 2);
   try {
-    const figures = await bench.run(flags, values["json"] === true ? () => undefined : (line) => void process.stdout.write(`${line}\n`));
-    process.stdout.write(`${JSON.stringify({ bench: name, ...figures, loadBefore, loadAfter: round(loadavg()[0] ?? 0, 2) })}\n`);
+    const figures = await bench.run(flags, values["json"] === true ? () => undefined : (line) => out(`${line}\n`));
+    out(`${JSON.stringify({ bench: name, ...figures, loadBefore, loadAfter: round(loadavg()[0] ?? 0, 2) })}\n`);
     return 0;
   } catch (e) {
     if (e instanceof UsageError) return wrong(e.message);
-    process.stdout.write(`${JSON.stringify({ bench: name, error: (e as Error).message.split("\n")[0] })}\n`);
-    process.stderr.write(`${(e as Error).message}\n`);
+    out(`${JSON.stringify({ bench: name, error: (e as Error).message.split("\n")[0] })}\n`);
+    err(`${(e as Error).message}\n`);
     return 1;
   }
 }

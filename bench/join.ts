@@ -1,12 +1,7 @@
-import { parseArgs } from "node:util";
 import type { Master } from "../demo/ssh";
-import { load, percentile } from "./bench";
-import { resize, runBench, withGrid } from "./grid";
+import { load, percentile, positive, round, type Bench } from "./bench";
+import { resize, withGrid } from "./grid";
 
-/**
- * How long a worker needs from the controller's order (its clone call follows at once) to its ad in the collector:
- * `node dist/bench/join.js [--rounds 5] [--together 6]`.
- */
 interface Join {
   readonly tokenSeconds: number;
   readonly adSeconds: number;
@@ -14,6 +9,34 @@ interface Join {
 
 const GOAL_ALONE_SECONDS = 4, GOAL_TOGETHER_SECONDS = 8;
 const LIMIT_LOOKS = 300;
+
+/** How long a worker needs from the controller's order (its clone call follows at once) to its ad in the collector. */
+export const join: Bench = {
+  about: `from the order of a worker to its ad in the pool (goals: one ${GOAL_ALONE_SECONDS} s, the last of six at once ${GOAL_TOGETHER_SECONDS} s)`,
+  flags: { rounds: ["5", "times for one worker, half as often for several"], together: ["6", "workers at once"] },
+  needs: "grid",
+  async run(flags, print) {
+    const rounds = positive(flags, "rounds"), together = positive(flags, "together");
+    const alone: number[] = [], slowest: number[] = [];
+    await withGrid("the join bench", print, async ({ master }) => {
+      for (let i = 1; i <= rounds; i += 1) {
+        const joins = await grow(master, 1, 2);
+        alone.push(...joins.map((j) => j.adSeconds));
+        print(`alone ${i}: ${describe(joins)} (${load()})`);
+      }
+      for (let i = 1; i <= Math.ceil(rounds / 2); i += 1) {
+        const joins = await grow(master, 1, 1 + together);
+        slowest.push(Math.max(...joins.map((j) => j.adSeconds)));
+        print(`${together} at once ${i}: ${describe(joins)} (${load()})`);
+      }
+    });
+    const one = percentile(alone, 0.5), last = percentile(slowest, 0.5);
+    return {
+      rounds, together, aloneMedianSeconds: round(one), aloneSlowestSeconds: round(Math.max(...alone)), lastOfAllMedianSeconds: round(last),
+      ofGoalAlone: round(one / GOAL_ALONE_SECONDS), ofGoalTogether: round(last / GOAL_TOGETHER_SECONDS), ok: one <= GOAL_ALONE_SECONDS && last <= GOAL_TOGETHER_SECONDS,
+    };
+  },
+};
 
 /** Watched on the master itself, five looks a second: each costs the computer about 20 ms. */
 const watch = (to: number): string => `
@@ -47,27 +70,4 @@ async function grow(master: Master, from: number, to: number): Promise<Join[]> {
   return joins;
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { rounds: { type: "string", default: "5" }, together: { type: "string", default: "6" } } });
-  const rounds = Number(values.rounds), together = Number(values.together);
-  await withGrid("the join bench", async (master) => {
-    const alone: number[] = [], slowest: number[] = [];
-    for (let i = 1; i <= rounds; i += 1) {
-      const joins = await grow(master, 1, 2);
-      alone.push(...joins.map((j) => j.adSeconds));
-      console.log(`alone ${i}: ${describe(joins)} (${load()})`);
-    }
-    for (let i = 1; i <= Math.ceil(rounds / 2); i += 1) {
-      const joins = await grow(master, 1, 1 + together);
-      slowest.push(Math.max(...joins.map((j) => j.adSeconds)));
-      console.log(`${together} at once ${i}: ${describe(joins)} (${load()})`);
-    }
-    const p50 = percentile(alone, 0.5), worst = percentile(slowest, 0.5);
-    console.log(`one worker, median: ${p50.toFixed(1)} s = ${(p50 / GOAL_ALONE_SECONDS).toFixed(2)} of the goal of ${GOAL_ALONE_SECONDS} s; slowest ${Math.max(...alone).toFixed(1)} s`);
-    console.log(`last of ${together} at once, median: ${worst.toFixed(1)} s = ${(worst / GOAL_TOGETHER_SECONDS).toFixed(2)} of the goal of ${GOAL_TOGETHER_SECONDS} s`);
-  });
-}
-
 const describe = (joins: readonly Join[]): string => joins.map((j) => `token ${j.tokenSeconds.toFixed(1)} s, in pool ${j.adSeconds.toFixed(1)} s`).join("; ");
-
-runBench(main);

@@ -89,7 +89,7 @@ export class Controller {
       this.say("pass-failed", error);
     }
     this.passes += 1;
-    this.lastPass = { atMs: clock.nowMs(), tookMs: clock.monotonicMs() - from, error };
+    this.lastPass = { atMs: clock.nowMs(), tookMs: Math.round(clock.monotonicMs() - from), error };
     return soon;
   }
 

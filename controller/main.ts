@@ -15,6 +15,7 @@ import { masterPaths, type MasterPaths } from "./paths";
 import type { Clock, Pool, Queue } from "./ports";
 import { openCloud } from "./open-cloud";
 import { runCommand } from "./run-command";
+import { setupProblems } from "./setup-problems";
 import { serve, type ApiHandlers } from "./server";
 
 const clock: Clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
@@ -42,6 +43,9 @@ export async function runController(paths: MasterPaths = masterPaths()): Promise
   if (sole === undefined) return;
   const config = readJson<ControllerConfig>(paths.config, "the controller's configuration");
   const credentials = readJson<Readonly<Record<string, string>>>(paths.credentials, "the cloud's credentials");
+  const poolKey = unscramble(readFileSync(paths.poolKey));
+  const problems = setupProblems({ controller: config, credentials, poolKey });
+  if (problems.length > 0) throw new Error(`${paths.config} and what belongs to it cannot be used:\n  ${problems.join("\n  ")}\nrun \`pulumi up\`, which writes them; nothing was touched`);
   const { pool, alarms } = openCloud(config, credentials);
   const journal = new FileJournal(paths.journal, clock, (line) => console.log(line));
   const override = new OverrideStore(paths.override, config.workers, (what, why) => journal.write(what, why), config.addresses);
@@ -50,7 +54,7 @@ export async function runController(paths: MasterPaths = masterPaths()): Promise
   const controller = new Controller({ pool, queue, ...(alarms === undefined ? {} : { alarms }), gate, journal, clock, config, override, randomSuffix: () => randomBytes(3).toString("hex") });
   const handlers = makeHandlers(controller, config, credentials, override, journal, pool, queue, () => pace.hurry());
   const server = await serve(handlers, paths.socket);
-  const enrolment = new Enrolment({ config: config.enrolment, poolDomain: config.poolDomain, poolKey: unscramble(readFileSync(paths.poolKey)), pool, gate, journal, clock, run: runCommand });
+  const enrolment = new Enrolment({ config: config.enrolment, poolDomain: config.poolDomain, poolKey, pool, gate, journal, clock, run: runCommand });
   journal.write("started", `watching ${config.gridName}: ${config.workers.min} to ${config.workers.max} workers, a look every ${config.scaling.intervalSeconds} s`);
   const { warning } = credentialStatus(credentials, clock.nowMs()) ?? {};
   if (warning !== undefined) journal.write("credential", warning);

@@ -1,7 +1,7 @@
 import { evaluateRule, lastActedOf, sampleMetrics, windowSeconds, type RuleVerdict } from "../components/policy/alarm-rules";
 import { cloudVerdict, evaluateAlarm, remember, type AlarmVerdict } from "../components/policy/alarms";
 import { gateOf } from "../components/policy/breaker";
-import { DEFAULT_TYPE, typesOf, type ControllerConfig } from "../components/config/controller-config";
+import { declaredAd, DEFAULT_TYPE, typesOf, type ControllerConfig } from "../components/config/controller-config";
 import { NO_DEMAND, packDemand, type Demand, type Offer } from "../components/policy/demand";
 import { isComing, isWorking, type DecisionInput, type Override } from "../components/policy/decision";
 import { freeRooms, leadMs, learn, lessStarting } from "./learn";
@@ -87,7 +87,7 @@ function judgeRules(memory: Memory, { look, config, nowMs, wallMs, journal }: Pi
     ...(queue.known ? { waiting: queue.value.groups.filter((g) => g.needsNoWorker !== true && !notHelped.has(g.key)), running: queue.value.counts.running } : {}),
     ...(queue.known && pool.known ? { workers: workers.filter(isServing).map((w) => ({ cpuPercent: w.machine?.cpuPercent, ...(w.idleSinceMs === undefined ? {} : { idleForMs: nowMs - w.idleSinceMs }) })) } : {}),
   }, memory.metrics.at(-1));
-  memory.metrics = [...memory.metrics.filter((m) => nowMs - m.atMs <= (windowSeconds(rules) + MINUTE_MS / 1000) * 1000), seen];
+  memory.metrics = remember(memory.metrics, seen, windowSeconds(rules));
   return rules.map((r) => evaluateRule(r, memory.metrics, nowMs, lastActedOf(r, rules, memory.actedMs)));
 }
 
@@ -102,8 +102,10 @@ function unproven(memory: Memory, type: string, workers: readonly Merged[]): num
 
 /** What a new worker of each type offers: as one has shown, or as declared. */
 function offersOf(memory: Memory, config: ControllerConfig, workers: readonly Merged[]): readonly Offer[] {
-  return typesOf(config.workers).map(({ name, vcpus, memoryMiB, diskMiB, resources, labels, price, max }): Offer => {
-    const declared: Offer = { type: name, learned: false, ad: labels ?? {}, room: { cpus: vcpus, memoryMiB, diskMiB, ...(resources === undefined ? {} : { resources }) } };
+  const types = typesOf(config.workers);
+  return types.map((type): Offer => {
+    const { name, vcpus, memoryMiB, diskMiB, resources, price, max } = type;
+    const declared: Offer = { type: name, learned: false, ad: declaredAd(type, types), room: { cpus: vcpus, memoryMiB, diskMiB, ...(resources === undefined ? {} : { resources }) } };
     const most = max === undefined ? undefined : Math.max(0, max - workers.filter((w) => w.type === name).length);
     return { ...(memory.offers.get(name) ?? declared), ...(price === undefined ? {} : { price }), ...(most === undefined ? {} : { most }) };
   });

@@ -103,6 +103,8 @@ export interface Machine {
   readonly name: string;
   /** The cloud's uuid that the worker publishes; missing in a foreign machine. */
   readonly serverId?: string;
+  /** The worker type that it publishes. */
+  readonly workerType?: string;
   /** Jobs on it: claimed slots, whether a job is starting, running or ending in them. */
   readonly claims: number;
   /** It takes no new job. */
@@ -180,8 +182,8 @@ export interface Queue {
   cancelDrain(machine: string): Promise<FenceResult>;
   /** Ends its jobs now; only for an operator's `--now`. */
   evict(machine: string): Promise<FenceResult>;
-  /** The cloud has verified that the machine no longer exists: the collector forgets it, and its jobs may start elsewhere at once. */
-  gone(machine: string): Promise<void>;
+  /** The machine verifiably no longer exists: the collector forgets it, and its jobs (the answer's number) start elsewhere now, not when their lease ends. */
+  gone(machine: string): Promise<Observed<number>>;
 }
 
 /** Who may still be let into the pool. */

@@ -40,11 +40,12 @@ export async function remove(d: Removal, w: Merged, memory: Memory, h: Hands): P
   if (step === "runs") return abandon(seen, "the cloud says now that it runs", w, h);
   if (before?.answered !== true) await begun({ ...d, basis }, w, seen, memory, h);
   if (step !== "gone") return true;
-  await h.queue.gone(w.machineName);
+  const released = await h.queue.gone(w.machineName);
   memory.gone.set(w.id, h.nowMs());
   memory.workers.delete(w.id);
   h.drainDone(w.id);
-  h.journal.write("gone", "server and disks are gone", w.name);
+  const jobs = released.known ? (released.value > 0 ? `; ${released.value} of its jobs may start elsewhere now` : "") : `; whether jobs were recorded there is not known (${released.reason}): they start elsewhere when their lease ends`;
+  h.journal.write("gone", `server and disks are gone${jobs}`, w.name);
   return true;
 }
 

@@ -54,8 +54,15 @@ export interface CheckOutcome extends CheckResult {
   readonly jobs: number;
   readonly evicted: number;
   readonly scalingFactor?: number;
+  readonly scalingCeiling?: number;
   readonly firstJobSeconds?: number;
 }
+
+/**
+ * The most that so many workers can reach with so many equal jobs: the last round is not full unless the jobs divide evenly (72 jobs on
+ * 7 workers take 11 rounds, so 72 / 11 = 6.545; 720 jobs 6.990). Growing from one worker costs beyond that.
+ */
+export const scalingCeiling = (jobs: number, workers: number): number => jobs / Math.ceil(jobs / workers);
 
 const ready = (s: GridStatus): number => s.workers.filter((w) => w.phase === "idle" || w.phase === "busy").length;
 const exactly = (n: number) => (s: GridStatus): boolean => s.workers.length === n && ready(s) === n;
@@ -101,16 +108,17 @@ export async function automaticScaling(g: Grid): Promise<CheckOutcome> {
     clearInterval(peaks);
   }
   const elapsed = (Date.now() - submitted) / 1000;
-  const factor = Math.round(((count * each) / elapsed) * 1000) / 1000;
+  const thousandths = (value: number): number => Math.round(value * 1000) / 1000;
+  const factor = thousandths((count * each) / elapsed), ceiling = thousandths(scalingCeiling(count, workersMax));
   const result = await outcome(g.master, "equal", cluster, count);
   const backFrom = Date.now();
   await g.watcher.until("the group back at its minimum", (s) => s.workers.length === 1, 240);
   const right = result.verified === count && result.evicted === 0;
   const why = !right ? `${result.verified} of ${count} jobs right, ${result.evicted} evicted` : factor < wantedFactor ? `wanted a factor of ${wantedFactor}` : peak > workersMax ? `the group went over ${workersMax}` : undefined;
   return {
-    name: CHECK_NAMES.scaling, ok: why === undefined, why, jobs: count, evicted: result.evicted, scalingFactor: factor, seconds: seconds(started),
-    ours: `factor ${factor} (${count} jobs of ${each} s in ${elapsed.toFixed(1)} s, 1 to ${peak} workers), back at 1 after ${seconds(backFrom)} s`,
-    ancestor: "factor 6.0 with 72 jobs, 6.587 with 720, 1 to 7 workers",
+    name: CHECK_NAMES.scaling, ok: why === undefined, why, jobs: count, evicted: result.evicted, scalingFactor: factor, scalingCeiling: ceiling, seconds: seconds(started),
+    ours: `factor ${factor} of at most ${ceiling} (${count} jobs of ${each} s in ${elapsed.toFixed(1)} s, 1 to ${peak} workers), back at 1 after ${seconds(backFrom)} s`,
+    ancestor: "factor 6.0 with 72 jobs (of at most 6.545), 6.587 with 720 (of 6.990), 1 to 7 workers",
   };
 }
 

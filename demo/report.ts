@@ -26,6 +26,8 @@ export interface RunResult {
   readonly jobs: number;
   readonly evicted: number;
   readonly scalingFactor: number;
+  /** What `workersMax` workers could reach with that many jobs. */
+  readonly scalingCeiling: number;
   readonly workersMax: number;
   readonly workersPeak: number;
   readonly firstJobSeconds: number;

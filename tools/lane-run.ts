@@ -31,7 +31,7 @@ export async function runSpecs(name: LaneName, files: readonly string[], print?:
     const fault = laneFault(name, how, counts, limitSeconds);
     if (fault === undefined) return counts;
     if (print === undefined) process.stdout.write(`   ${fault}\n`);
-    else print(`   ${fault} (${files.map((f) => basename(f)).join(", ")})\n`);
+    else print(`   ${fault}${files.length === 1 ? ` (${basename(files[0] ?? "")})` : ""}\n`);
     return { ...counts, failed: counts.failed + 1, interrupted: how.stopped === "interrupted" };
   } finally {
     rmSync(file, { force: true });

@@ -5,7 +5,7 @@ import { lanes, type LaneName } from "./lane-table";
 import { packageRoot } from "./paths";
 import { problemLine } from "./problem";
 import type { Part, Readiness } from "./setup";
-import { sideBySide, slotsHere, type Item, type Print } from "./side-by-side";
+import { sideBySide, slotsHere, type Ended, type Item, type Print } from "./side-by-side";
 import type { LaneCounts } from "./totals";
 
 export interface LaneReadiness extends Readiness {
@@ -27,13 +27,20 @@ export async function runLanes(names: readonly LaneName[], ready: LaneReadiness,
       skipped.push(name);
     }
   }
-  const results = await sideBySide(items, slotsHere(), (text) => void process.stdout.write(text));
-  return [...results, { ...none, skipped: skipped.length }].reduce(sum, none);
+  const results = await sideBySide(items, slotsHere(), toStdout);
+  if (results.length > 1) toStdout(`\n   in all:\n${results.map(summary).join("")}`);
+  return [...results.map((r) => r.result), { ...none, skipped: skipped.length }].reduce(sum, none);
 }
 
 const none: LaneCounts = { passed: 0, failed: 0, skipped: 0 };
 const sum = (a: LaneCounts, b: LaneCounts): LaneCounts =>
   ({ passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped });
+
+/** Whoever reads the end of a long run finds here which part failed. */
+function summary({ title, seconds, result: r }: Ended<LaneResult>): string {
+  const mark = r.failed > 0 ? "FAILED" : "";
+  return `   ${title.padEnd(28)} ${String(seconds).padStart(5)} s  ${r.passed} passed, ${r.failed} failed, ${r.skipped} skipped  ${mark}`.trimEnd() + "\n";
+}
 
 function itemsOf(name: LaneName, files: readonly string[], bringLab: BringLab | undefined): Item<LaneResult>[] {
   const { isReal, load, apart, filesAtOnce } = lanes[name];

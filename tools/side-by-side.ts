@@ -12,6 +12,12 @@ export interface Item<R> {
   run(print: Print | undefined): Promise<R>;
 }
 
+export interface Ended<R> {
+  readonly title: string;
+  readonly seconds: number;
+  readonly result: R;
+}
+
 /**
  * How many items at a time: two, whatever the computer has. With more, guests and engines make time limits of the tests fail on two cores,
  * and no test shall be less strict for the sake of computers with many.
@@ -33,16 +39,17 @@ const clock = (ms: number): string => `${Math.floor(ms / 60_000)}:${String(Math.
  */
 export async function sideBySide<R extends { readonly interrupted?: boolean }>(
   items: readonly Item<R>[], slots: number, write: Print, everyMs = PROGRESS_MS,
-): Promise<R[]> {
+): Promise<Ended<R>[]> {
   const only = items.length === 1 ? items[0] : undefined;
+  const began = Date.now();
+  const ended = ({ title }: Item<R>, from: number, result: R): Ended<R> => ({ title, seconds: Math.round((Date.now() - from) / 1_000), result });
   if (only !== undefined) {
     write(`\n${only.heading}\n`);
-    return [await only.run(undefined)];
+    return [ended(only, began, await only.run(undefined))];
   }
   const left = { waiting: items.filter((i) => i.load === "waiting"), busy: items.filter((i) => i.load === "busy") };
   const atWork = new Map<Item<R>, number>();
-  const results: R[] = [];
-  const began = Date.now();
+  const results: Ended<R>[] = [];
   let stopped = false;
   const stop = (): void => void (stopped = true);
   process.on("SIGINT", stop).on("SIGTERM", stop);
@@ -60,7 +67,7 @@ export async function sideBySide<R extends { readonly interrupted?: boolean }>(
       write(`   ${clock(from - began)} ${item.title} begins\n`);
       try {
         const result = await item.run((text) => (said += text));
-        results.push(result);
+        results.push(ended(item, from, result));
         stopped ||= result.interrupted === true;
       } finally {
         atWork.delete(item);

@@ -105,6 +105,16 @@ export const typesOf = (w: WorkerLimits): readonly WorkerType[] => {
   return [{ name: DEFAULT_TYPE, ...size }, ...(types ?? [])];
 };
 
+/** By this attribute of its machine ad a worker tells its type. */
+export const workerTypeAttribute = "ElastigridWorkerType";
+
+/** What is certain of the ad of a worker that nobody has seen yet: its type and labels, and that it has none of the labels of other types only. */
+export const declaredAd = (type: WorkerType, all: readonly WorkerType[]): Readonly<Record<string, string>> => {
+  const own = new Set(Object.keys(type.labels ?? {}).map((label) => label.toLowerCase()));
+  const others = all.flatMap((t) => Object.keys(t.labels ?? {})).filter((label) => !own.has(label.toLowerCase()));
+  return { ...Object.fromEntries(others.map((label) => [label, "undefined"])), ...type.labels, [workerTypeAttribute]: `"${type.name}"` };
+};
+
 export interface ScalingSettings {
   /** Pause between two looks at queue and cloud. */
   readonly intervalSeconds: number;

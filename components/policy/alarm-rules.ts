@@ -104,21 +104,25 @@ export function evaluateRule(rule: MetricRule, samples: readonly MetricSample[],
   return { ...verdict, why: move.why, ...(move.by > 0 ? { add: move.by } : { remove: -move.by }) };
 }
 
-/** The metric over each period, the newest first; or why it cannot be told. */
+/** The metric over each period, the newest first; or why it cannot be told. One walk over the samples, however many periods there are. */
 function periodValues(rule: MetricRule, samples: readonly MetricSample[], nowMs: number): readonly number[] | string {
   const { metric, periodSeconds, evaluationPeriods } = rule;
   const isCount = journalMetric(metric) !== undefined;
-  const watchedFrom = samples[0]?.atMs;
-  const values: number[] = [];
-  for (let i = 0; i < evaluationPeriods; i += 1) {
-    const to = nowMs - i * periodSeconds * 1000, from = to - periodSeconds * 1000;
-    if (watchedFrom === undefined || watchedFrom > from) return `watched for less than ${evaluationPeriods * periodSeconds} s`;
-    const seen = samples.filter((s) => s.atMs > from && s.atMs <= to);
-    const known = seen.flatMap((s) => s.values[metric] ?? (isCount ? 0 : []));
-    if (known.length === 0 || known.length * 2 < seen.length) return `too few looks that show ${metric}`;
-    values.push(isCount ? known.reduce((a, b) => a + b, 0) : average(known));
+  const periodMs = periodSeconds * 1000;
+  if (!((samples[0]?.atMs ?? nowMs) <= nowMs - evaluationPeriods * periodMs)) return `watched for less than ${evaluationPeriods * periodSeconds} s`;
+  const periods = Array.from({ length: evaluationPeriods }, () => ({ looks: 0, known: 0, sum: 0 }));
+  for (let n = samples.length - 1; n >= 0; n -= 1) {
+    const s = samples[n];
+    const period = s === undefined ? undefined : periods[Math.floor((nowMs - s.atMs) / periodMs)];
+    if (s === undefined || period === undefined) break;
+    const value = s.values[metric] ?? (isCount ? 0 : undefined);
+    period.looks += 1;
+    if (value === undefined) continue;
+    period.known += 1;
+    period.sum += value;
   }
-  return values;
+  if (periods.some((p) => p.known === 0 || p.known * 2 < p.looks)) return `too few looks that show ${metric}`;
+  return periods.map((p) => (isCount ? p.sum : p.sum / p.known));
 }
 
 interface Move {

@@ -1,3 +1,6 @@
+import { match, prepareOffer, type MatchAnswer, type PreparedOffer } from "./classad/match";
+import { Packing } from "./packing";
+
 /** What a job asks of a worker, or what a worker has: evaluated numbers in the queue's own words. */
 export interface Room {
   readonly cpus: number;
@@ -121,6 +124,8 @@ export interface DemandInput {
   readonly nowMs: number;
   /** The queue's clock at this moment. */
   readonly queueNowMs: number;
+  /** Most workers that may still be added, of all types together: a gang that would need more is not begun. @default no limit */
+  readonly most?: number;
   /** How long a new worker needs from its order to its first job: what waits by its own wish is counted so much earlier. */
   readonly leadMs: number;
 }
@@ -130,8 +135,9 @@ export interface DemandReason {
   readonly key: string;
   readonly exampleId: string;
   readonly count: number;
-  /** `unmatchable`: no worker of this grid can take it; `refused`: matches, yet an idle worker did not get it; `limited`: a limit outside; `later`: waits by its own wish. */
-  readonly kind: "unmatchable" | "refused" | "limited" | "later" | "no-worker-needed" | "unreadable";
+  /** `unmatchable`: no worker of this grid can take it; `refused`: matches, yet an idle worker did not get it; `limited`: a limit outside; `later`: waits by its own wish; `unsure`: only a
+   *  worker can show whether it matches, and one is tried. */
+  readonly kind: "unmatchable" | "unsure" | "refused" | "limited" | "later" | "no-worker-needed" | "unreadable";
   readonly why: string;
 }
 
@@ -144,7 +150,7 @@ export interface Demand {
   readonly byType: Readonly<Record<string, number>>;
   /** Placeable jobs that fit into the room there is, or that is on its way. */
   readonly fitting: number;
-  /** Jobs that do not count. */
+  /** Jobs that no worker of this grid takes: unmatchable and refused ones. */
   readonly unmatchable: number;
   /** The reason of the first of them, with its id. */
   readonly unmatchableWhy?: string;
@@ -160,78 +166,166 @@ export const NO_DEMAND: Demand = { placeable: 0, newWorkers: 0, byType: {}, fitt
 
 /**
  * How many workers the waiting jobs need beyond the room there is. Groups are packed by what they ask for, largest first, into free
- * room, then workers on their way, then new ones of the cheapest type that matches; 10 000 like jobs cost no more than ten.
+ * room, then workers on their way, then new ones of the cheapest type that matches; 10 000 like jobs cost no more than ten. A group that
+ * nobody can be sure about, or that an idle worker did not get, is tried with one worker at a time and never speaks for another.
  */
 export function packDemand(input: DemandInput): Demand {
-  const bins: Room[] = [...input.free.map((f) => f.room), ...input.offers.flatMap((o) => Array.from({ length: input.coming[o.type] ?? 0 }, () => o.room))];
-  const open = new Map<string, Room[]>();
-  const byType: Record<string, number> = {};
-  const reasons: DemandReason[] = [];
-  let placeable = 0, fitting = 0;
-  let oldestQueuedMs: number | undefined;
-  const offers = [...input.offers].sort((a, b) => (a.price ?? 0) - (b.price ?? 0) || (a.type < b.type ? -1 : 1));
-  const largestFirst = [...input.groups].sort((a, b) => b.request.cpus - a.request.cpus || b.request.memoryMiB - a.request.memoryMiB || (a.key < b.key ? -1 : 1));
-  for (const group of largestFirst) {
-    const { key, exampleId, count } = group;
-    if (group.needsNoWorker === true) continue;
-    const misfits = offers.map((o) => whyNever(group.request, o.room));
-    const offer = offers[misfits.indexOf(undefined)];
-    if (offer === undefined || input.refused.has(key)) {
-      const kind = offer === undefined ? "unmatchable" : "refused";
-      reasons.push({ key, exampleId, count, kind, why: misfits[0] ?? "an idle worker with room for it did not match its Requirements" });
-      continue;
+  return new Demanding(input).result();
+}
+
+/** A group with what each type answers to it, the cheapest first. */
+interface Candidate {
+  readonly group: WaitingGroup;
+  readonly answers: ReadonlyMap<string, MatchAnswer>;
+}
+
+class Demanding {
+  private readonly offers: readonly PreparedOffer[];
+  private readonly packing: Packing;
+  private readonly limitsLeft: Record<string, number>;
+  private readonly reasons: DemandReason[] = [];
+  private readonly tried = new Set<string>();
+  private placeable = 0;
+  private fitting = 0;
+  private oldestQueuedMs: number | undefined;
+
+  constructor(private readonly input: DemandInput) {
+    const cheapestFirst = [...input.offers].sort((a, b) => (a.price ?? 0) - (b.price ?? 0) || (a.type < b.type ? -1 : a.type > b.type ? 1 : 0));
+    this.offers = cheapestFirst.map(prepareOffer);
+    this.packing = new Packing(input.free, input.coming, cheapestFirst, input.most);
+    this.limitsLeft = { ...input.limitsLeft };
+  }
+
+  result(): Demand {
+    const candidates = this.input.groups.flatMap((g): Candidate[] => this.asks(g));
+    // Gangs last: they take whole machines or none, and what they cannot get is not to be held back from others.
+    const order = (a: Candidate, b: Candidate): number => Number(a.group.gang !== undefined) - Number(b.group.gang !== undefined) || bySize(a.group, b.group);
+    const sure = candidates.filter((c) => this.isSure(c)).sort(order);
+    for (const c of sure) if (c.group.gang === undefined) this.pack(c, this.allowed(c.group), false); else this.packGang(c);
+    for (const c of candidates.filter((x) => !this.isSure(x)).sort(order)) this.tryOut(c);
+    const spare = this.packing.spare();
+    this.packing.keepFree(this.input.spareSlots ?? 0);
+    const reasons = [...this.reasons].sort((a, b) => RANK[a.kind] - RANK[b.kind] || b.count - a.count || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+    const lost = reasons.filter((r) => r.kind === "unmatchable" || r.kind === "refused");
+    const byType = this.packing.byType();
+    return {
+      placeable: this.placeable, fitting: this.fitting, byType, newWorkers: Object.values(byType).reduce((a, b) => a + b, 0),
+      unmatchable: lost.reduce((n, r) => n + r.count, 0), reasons, spare,
+      ...(lost[0] === undefined ? {} : { unmatchableWhy: `job ${lost[0].exampleId}: ${lost[0].why}` }),
+      ...(this.oldestQueuedMs === undefined ? {} : { oldestQueuedMs: this.oldestQueuedMs }),
+    };
+  }
+
+  private because(g: WaitingGroup, kind: DemandReason["kind"], why: string, count = g.count): void {
+    this.reasons.push({ key: g.key, exampleId: g.exampleId, count, kind, why });
+  }
+
+  /** What the types say to a group that asks for workers now; nothing for one that does not. */
+  private asks(g: WaitingGroup): Candidate[] {
+    const { queueNowMs, leadMs } = this.input;
+    if (g.count <= 0) return [];
+    if (g.needsNoWorker === true) return this.none(g, "no-worker-needed", "it does not run on a worker");
+    if (g.notBeforeMs !== undefined && g.notBeforeMs > queueNowMs + leadMs) return this.none(g, "later", `it waits by its own wish until ${iso(g.notBeforeMs)}`);
+    // What waits by its own wish is judged at the moment that it waits for.
+    const atSeconds = Math.floor(Math.max(queueNowMs, g.notBeforeMs ?? 0) / 1000);
+    const answers = new Map(this.offers.map((o) => [o.offer.type, match(g, o, atSeconds)]));
+    const no = [...answers.values()].map((a) => (a.answer === "no" ? a.why : undefined));
+    if (no.length > 0 && !no.includes(undefined)) return this.none(g, "unmatchable", this.offers.length === 1 ? no[0]! : this.perType(answers));
+    return [{ group: g, answers }];
+  }
+
+  private none(g: WaitingGroup, kind: DemandReason["kind"], why: string): Candidate[] {
+    this.because(g, kind, why);
+    return [];
+  }
+
+  private perType(answers: ReadonlyMap<string, MatchAnswer>): string {
+    const said = [...answers].map(([type, a]) => ({ type, why: a.answer === "yes" ? "" : a.why }));
+    const different = new Set(said.map((s) => s.why));
+    return different.size === 1 ? said[0]!.why : said.slice(0, 3).map((s) => `${s.type}: ${s.why}`).join("; ");
+  }
+
+  private isSure({ group, answers }: Candidate): boolean {
+    return !this.input.refused.has(group.key) && [...answers.values()].some((a) => a.answer === "yes");
+  }
+
+  /** As many of its jobs as the limits outside leave; what they leave is taken. */
+  private allowed(g: WaitingGroup): number {
+    let n = g.count;
+    let by: string | undefined;
+    for (const [name, units] of Object.entries(g.limits ?? {})) {
+      const left = this.limitsLeft[name];
+      if (left === undefined || units <= 0) continue;
+      const fit = Math.max(0, Math.floor(left / units + 1e-9));
+      if (fit < n) [n, by] = [fit, name];
     }
-    placeable += count;
-    oldestQueuedMs = Math.min(oldestQueuedMs ?? Number.POSITIVE_INFINITY, group.queuedAtMs);
-    let left = place(bins, group.request, count);
-    fitting += count - left;
-    const opened = open.get(offer.type) ?? [];
-    left = place(opened, group.request, left);
-    if (left === 0) continue;
-    const each = fits(offer.room, group.request);
-    const more = Math.ceil(left / each);
-    byType[offer.type] = (byType[offer.type] ?? 0) + more;
-    const last = left - (more - 1) * each;
-    if (more > 1) opened.push(...Array.from({ length: Math.min(more - 1, 64) }, () => minus(offer.room, group.request, each)));
-    opened.push(minus(offer.room, group.request, last));
-    open.set(offer.type, opened);
+    for (const [name, units] of Object.entries(g.limits ?? {})) if (this.limitsLeft[name] !== undefined) this.limitsLeft[name] -= n * units;
+    if (by !== undefined) this.because(g, "limited", `the concurrency limit ${by} leaves ${n === 0 ? "no job" : `${n} of them`} a place`, g.count - n);
+    return n;
   }
-  const unmatchable = reasons.reduce((n, r) => n + r.count, 0);
-  const first = reasons[0];
-  return {
-    placeable, fitting, unmatchable, reasons, byType, oldestQueuedMs, spare: bins.reduce((n, r) => n + Math.max(0, Math.floor(r.cpus)), 0),
-    newWorkers: Object.values(byType).reduce((a, b) => a + b, 0),
-    ...(first === undefined ? {} : { unmatchableWhy: `job ${first.exampleId}: ${first.why}` }),
-  };
-}
 
-/** Why a worker of this size can never take the job; undefined when it can. */
-export function whyNever(job: Room, worker: Room): string | undefined {
-  if (job.cpus > worker.cpus) return `asks for ${job.cpus} cpus, a worker has ${worker.cpus}`;
-  if (job.memoryMiB > worker.memoryMiB) return `asks for ${job.memoryMiB} MiB of memory, a worker has ${worker.memoryMiB}`;
-  if (job.diskMiB > worker.diskMiB) return `asks for ${Math.ceil(job.diskMiB)} MiB of disk, a worker has ${Math.floor(worker.diskMiB)}`;
-  return undefined;
-}
-
-function fits(room: Room, job: Room): number {
-  const by = (have: number, each: number): number => (each <= 0 ? Number.POSITIVE_INFINITY : Math.floor(have / each + 1e-9));
-  const n = Math.min(by(room.cpus, job.cpus), by(room.memoryMiB, job.memoryMiB), by(room.diskMiB, job.diskMiB));
-  return Number.isFinite(n) ? Math.max(0, n) : 1_000_000;
-}
-
-const minus = (room: Room, job: Room, n: number): Room => ({
-  cpus: room.cpus - n * job.cpus, memoryMiB: room.memoryMiB - n * job.memoryMiB, diskMiB: room.diskMiB - n * job.diskMiB,
-});
-
-/** Puts as many of `count` like jobs into the bins as fit; answers how many are left. */
-function place(bins: Room[], job: Room, count: number): number {
-  let left = count;
-  for (let i = 0; i < bins.length && left > 0; i += 1) {
-    const room = bins[i]!;
-    const n = Math.min(left, fits(room, job));
-    if (n === 0) continue;
-    bins[i] = minus(room, job, n);
-    left -= n;
+  /** Into the room there is, then into new workers of the types that say yes (`unsure`: or nothing). */
+  private pack({ group, answers }: Candidate, count: number, unsure: boolean): number {
+    if (count === 0) return 0;
+    const may = (type: string): boolean => answers.get(type)?.answer !== "no";
+    let left = this.packing.intoRoom(group.request, count, may);
+    const fitting = count - left;
+    if (!unsure) left = this.packing.intoNew(group.request, left, (type) => answers.get(type)?.answer === "yes");
+    // What no type may grow for is waiting for room all the same: it is placeable, and no worker is ordered.
+    this.count(group, unsure ? fitting : count, fitting);
+    return left;
   }
-  return left;
+
+  private count(g: WaitingGroup, placeable: number, fitting: number): void {
+    if (placeable === 0) return;
+    this.placeable += placeable;
+    this.fitting += fitting;
+    this.oldestQueuedMs = Math.min(this.oldestQueuedMs ?? Number.POSITIVE_INFINITY, g.queuedAtMs);
+  }
+
+  /** All nodes of a gang at once, or nothing. */
+  private packGang({ group, answers }: Candidate): void {
+    const nodes = group.gang ?? 1;
+    for (let left = this.allowed(group); left > 0; left -= 1) {
+      const placed = this.packing.together(group.request, nodes, (type) => answers.get(type)?.answer === "yes");
+      if (placed === undefined) return this.because(group, "limited", `it needs ${nodes} machines at once, and no more workers may be added for them`, left);
+      this.count(group, 1, placed === 0 ? 1 : 0);
+    }
+  }
+
+  /** One worker shows what nobody can know; for a group that was refused, after a growing pause. */
+  private tryOut(c: Candidate): void {
+    const { group: g, answers } = c;
+    const refusal = this.input.refused.get(g.key);
+    if (refusal !== undefined) {
+      const due = refusal.probeAtMs <= this.input.nowMs;
+      this.because(g, "refused", `an idle worker with room matches it, but HTCondor did not give it the job for a minute${due ? "; it is tried once more with one worker" : ""}`);
+      if (due && this.allowed(g) > 0) this.probe(c);
+      return;
+    }
+    const count = this.allowed(g);
+    const left = this.pack(c, g.gang === undefined ? count : 0, true);
+    const probed = count > 0 && left === count && this.probe(c) ? 1 : 0;
+    this.count(g, probed, 0);
+    const why = [...answers.values()].find((a) => a.answer === "unknown");
+    if (left > probed && why?.answer === "unknown") this.because(g, "unsure", `${why.why}; one worker is tried`, left - probed);
+  }
+
+  /** One new worker at most for each type, and none while one is there or on its way that shows it as well. */
+  private probe({ group, answers }: Candidate): boolean {
+    for (const { offer } of this.offers) {
+      const { type } = offer;
+      if (answers.get(type)?.answer === "no" || this.tried.has(type)) continue;
+      if (this.packing.hadRoom(group.request, type)) return false;
+      if (this.packing.intoNew(group.request, 1, (t) => t === type) > 0) continue;
+      this.tried.add(type);
+      return true;
+    }
+    return false;
+  }
 }
+
+const RANK: Readonly<Record<DemandReason["kind"], number>> = { unmatchable: 0, refused: 1, unsure: 2, unreadable: 3, limited: 4, later: 5, "no-worker-needed": 6 };
+const iso = (ms: number): string => new Date(Math.min(8.64e15, ms)).toISOString();
+const bySize = (a: WaitingGroup, b: WaitingGroup): number =>
+  b.request.cpus - a.request.cpus || b.request.memoryMiB - a.request.memoryMiB || b.request.diskMiB - a.request.diskMiB || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);

@@ -1,4 +1,5 @@
-import { whyNever, type FreeRoom, type Refusal, type WaitingGroup } from "./demand";
+import { whyNever } from "./classad/match";
+import type { FreeRoom, Refusal, WaitingGroup } from "./demand";
 
 /** An idle worker with room that a matching job did not get for so long was refused by the queue: some thirty negotiations (NEGOTIATOR_INTERVAL 2 s). */
 export const REFUSED_AFTER_MS = 60_000;

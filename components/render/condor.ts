@@ -1,4 +1,4 @@
-import { DEFAULT_TYPE } from "../config/controller-config";
+import { DEFAULT_TYPE, workerTypeAttribute } from "../config/controller-config";
 import type { GridConfig } from "../config/grid-config";
 import { planNetwork } from "../policy/addresses";
 import { poolDomain } from "../policy/names";
@@ -12,8 +12,6 @@ export const cpuProbePath = "/usr/local/libexec/elastigrid-cpu";
 
 /** The attribute by which the controller knows a machine ad's server. */
 export const serverUuidAttribute = "ElastigridServerUuid";
-/** Which worker type it is, for jobs that choose by it. */
-export const workerTypeAttribute = "ElastigridWorkerType";
 export const cpuPercentAttribute = "ElastigridCpuPercent";
 
 /** What master and workers agree on. */
@@ -78,6 +76,8 @@ export function masterCondorConfig(config: GridConfig): string {
     "NEGOTIATOR_UPDATE_INTERVAL = 20",
     "# A job goes on for this long without its master (a reboot), and starts anew this long after its worker vanished.",
     "JOB_DEFAULT_LEASE_DURATION = 300",
+    "# A worker that was cut off is looked for this often until then; stock doubles the pause up to 300 s, past the lease's end.",
+    "RECONNECT_BACKOFF_CEILING = 10",
     ...own(config),
   );
 }

@@ -22,7 +22,7 @@ export function masterNftables(config: GridConfig, network: GuestNetwork): strin
     `include "${nicDefinitions}"`,
     ...fresh,
     ...table(
-      [...rules.flatMap((r) => accept(r, onCard(r))), `    iifname $private udp sport 68 udp dport 67 accept comment "DHCP"`],
+      [...rules.flatMap((r) => accept(r, onCard(r))), `    iifname $private udp sport 68 udp dport 67 accept comment "DHCP"`, refuse(`iifname $private ip saddr ${cidr}`)],
       [
         "  chain forward {",
         "    type filter hook forward priority filter; policy drop;",
@@ -56,6 +56,9 @@ const rootAlone = (masterAddress: string): string[] => [
   '    meta skuid != 0 ip6 daddr fe80::a9fe:a9fe reject comment "the cloud\'s metadata"',
   "  }",
 ];
+
+/** Silence would leave a worker that was cut off waiting for the end of a connection that the master has given up long ago. */
+const refuse = (whom: string): string => `    ${whom} meta l4proto tcp reject with tcp reset comment "no such connection"`;
 
 const table = (input: readonly string[], more: readonly string[] = []): string[] => [
   "table inet elastigrid {",

@@ -28,4 +28,7 @@ const sysctl = lines(
   "net.ipv4.tcp_keepalive_time = 10",
   "net.ipv4.tcp_keepalive_intvl = 5",
   "net.ipv4.tcp_keepalive_probes = 3",
+  "# And after 100 s (RFC 1122's least) where something was under way. Stock is 15 minutes: a job's starter that was just telling how",
+  "# far it is would wait 300 s for the answer, and nobody could reconnect to it before its lease ends.",
+  "net.ipv4.tcp_retries2 = 8",
 );

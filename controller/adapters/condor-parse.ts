@@ -1,4 +1,3 @@
-import type { JobCounts, QueueJob, RunningJob, WaitingGroup } from "../../components/policy/demand";
 import type { Machine } from "../ports";
 
 /** Pure readers of what HTCondor's tools print. An attribute that is missing or odd is never guessed to mean "idle". */
@@ -6,25 +5,30 @@ export type Ad = Readonly<Record<string, unknown>>;
 
 export const MACHINE_ATTRIBUTES = [
   "Name", "Machine", "ElastigridServerUuid", "State", "Activity", "NumDynamicSlots", "PartitionableSlot", "Cpus", "Memory", "Disk", "TotalSlotCpus", "TotalSlotMemory",
-  "TotalSlotDisk", "Draining", "DrainReason", "ElastigridCpuPercent", "LastHeardFrom", "MyAddress",
+  "TotalSlotDisk", "Draining", "DrainReason", "ElastigridCpuPercent", "LastHeardFrom", "MyAddress", "ElastigridWorkerType", "MachineResources", "GPUs", "TotalSlotGPUs",
 ] as const;
 
-export const JOB_ATTRIBUTES = [
-  "ClusterId", "ProcId", "JobStatus", "JobUniverse", "RemoteHost", "Owner", "QDate", "JobCurrentStartDate", "RequestCpus", "RequestMemory", "RequestDisk", "MemoryUsage",
-  "ImageSize", "DiskUsage", "HoldReason", "Requirements",
-] as const;
-
-/** HTCondor prints nothing at all for an empty list. */
+/**
+ * HTCondor prints nothing at all for an empty list, and an attribute a line. Half a list, or an ad that names an attribute twice, is no
+ * answer: which half or which value would be meant?
+ */
 export function parseAds(text: string): readonly Ad[] {
   if (text.trim() === "") return [];
   const value: unknown = JSON.parse(text);
   if (!Array.isArray(value)) throw new Error("not a list of ads");
+  let names = 0;
+  for (const ad of value) {
+    if (typeof ad !== "object" || ad === null || Array.isArray(ad)) throw new Error("one of the ads is none");
+    names += Object.keys(ad as object).length;
+  }
+  const lines = text.match(/^  "(?:[^"\\]|\\.)*": /gm)?.length ?? 0;
+  if (lines > names) throw new Error("an ad names an attribute twice");
   return value as Ad[];
 }
 
-const text = (ad: Ad, key: string): string | undefined => (typeof ad[key] === "string" ? (ad[key] as string) : undefined);
-const number = (ad: Ad, key: string): number | undefined => (typeof ad[key] === "number" && Number.isFinite(ad[key]) ? (ad[key] as number) : undefined);
-const ms = (seconds: number | undefined): number | undefined => (seconds === undefined ? undefined : seconds * 1000);
+export const text = (ad: Ad, key: string): string | undefined => (typeof ad[key] === "string" ? (ad[key] as string) : undefined);
+export const number = (ad: Ad, key: string): number | undefined => (typeof ad[key] === "number" && Number.isFinite(ad[key]) ? (ad[key] as number) : undefined);
+export const ms = (seconds: number | undefined): number | undefined => (seconds === undefined ? undefined : seconds * 1000);
 
 /** One machine per startd: its partitionable slot speaks for all, other slots are counted as claims where they are in use. */
 export function parseMachines(ads: readonly Ad[]): readonly Machine[] {
@@ -39,73 +43,39 @@ export function parseMachines(ads: readonly Ad[]): readonly Machine[] {
   return [...byName.values()];
 }
 
+const STANDARD = new Set(["cpus", "memory", "disk", "swap"]);
+/** GPUs and what MACHINE_RESOURCE_... has declared. */
+export const resourceNames = (ad: Ad): readonly string[] =>
+  (text(ad, "MachineResources") ?? "").split(/\s+/).filter((n) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(n) && !STANDARD.has(n.toLowerCase()));
+
 function parseSlot(name: string, ad: Ad): Machine {
   const state = text(ad, "State"), activity = text(ad, "Activity");
   const slots = number(ad, "NumDynamicSlots");
   const idleState = state === "Unclaimed" || state === "Drained" || state === "Owner";
   // A partitionable slot that does not say how many slots it has made is taken for one in use.
   const claims = ad["PartitionableSlot"] === true ? (slots ?? 1) + (idleState ? 0 : 1) : idleState ? 0 : 1;
-  const size = (cpus: string, memory: string, disk: string): Machine["free"] => ({ cpus: number(ad, cpus) ?? 0, memoryMiB: number(ad, memory) ?? 0, diskMiB: (number(ad, disk) ?? 0) / 1024 });
+  const names = resourceNames(ad);
+  const size = (prefix: string): Machine["free"] => {
+    const counts = names.flatMap((n): [string, number][] => { const v = number(ad, `${prefix}${n}`); return v === undefined ? [] : [[n.toLowerCase(), v]]; });
+    const resources = counts.length === 0 ? {} : { resources: Object.fromEntries(counts) };
+    return { cpus: number(ad, `${prefix}Cpus`) ?? 0, memoryMiB: number(ad, `${prefix}Memory`) ?? 0, diskMiB: (number(ad, `${prefix}Disk`) ?? 0) / 1024, ...resources };
+  };
   return {
     name, serverId: text(ad, "ElastigridServerUuid"), claims,
     draining: ad["Draining"] === true || state === "Drained", drainReason: text(ad, "DrainReason"),
     drained: state === "Drained" && activity === "Idle" && claims === 0,
-    free: size("Cpus", "Memory", "Disk"), total: size("TotalSlotCpus", "TotalSlotMemory", "TotalSlotDisk"),
-    cpuPercent: number(ad, "ElastigridCpuPercent"), heardAtMs: ms(number(ad, "LastHeardFrom")) ?? 0, address: text(ad, "MyAddress"),
+    free: size(""), total: size("TotalSlot"),
+    cpuPercent: number(ad, "ElastigridCpuPercent"), heardAtMs: ms(number(ad, "LastHeardFrom")) ?? 0, address: text(ad, "MyAddress"), workerType: text(ad, "ElastigridWorkerType"),
   };
 }
 
 const merge = (a: Machine, b: Machine): Machine => ({
   ...a, serverId: a.serverId ?? b.serverId, claims: a.claims + b.claims, draining: a.draining || b.draining, drained: a.drained && b.drained,
-  drainReason: a.drainReason ?? b.drainReason,
-  free: { cpus: a.free.cpus + b.free.cpus, memoryMiB: a.free.memoryMiB + b.free.memoryMiB, diskMiB: a.free.diskMiB + b.free.diskMiB },
-  total: { cpus: a.total.cpus + b.total.cpus, memoryMiB: a.total.memoryMiB + b.total.memoryMiB, diskMiB: a.total.diskMiB + b.total.diskMiB },
-  cpuPercent: a.cpuPercent ?? b.cpuPercent,
+  drainReason: a.drainReason ?? b.drainReason, free: plus(a.free, b.free), total: plus(a.total, b.total), cpuPercent: a.cpuPercent ?? b.cpuPercent,
 });
 
-const WAITING = 1, RUNNING = 2, HELD = 5, TRANSFERRING = 6, SUSPENDED = 7;
-/** Scheduler and local universe jobs run on the master itself. */
-const NEEDS_NO_WORKER = new Set([7, 12]);
-
-export type ParsedJob = QueueJob & { readonly requirements: string };
-export const parseJobs = (ads: readonly Ad[]): readonly ParsedJob[] => ads.map(parseJob);
-
-export function countsOf(jobs: readonly ParsedJob[]): JobCounts {
-  const of = (state: QueueJob["state"]): number => jobs.filter((j) => j.state === state).length;
-  return { waiting: of("waiting"), running: of("running"), held: of("held") };
+function plus(a: Machine["free"], b: Machine["free"]): Machine["free"] {
+  const names = new Set([...Object.keys(a.resources ?? {}), ...Object.keys(b.resources ?? {})]);
+  const sum = { cpus: a.cpus + b.cpus, memoryMiB: a.memoryMiB + b.memoryMiB, diskMiB: a.diskMiB + b.diskMiB };
+  return names.size === 0 ? sum : { ...sum, resources: Object.fromEntries([...names].map((n) => [n, (a.resources?.[n] ?? 0) + (b.resources?.[n] ?? 0)])) };
 }
-
-export const runningOf = (jobs: readonly ParsedJob[]): readonly RunningJob[] =>
-  jobs.flatMap((j) => (j.state === "running" && j.machine !== undefined ? [{ id: j.id, owner: j.owner, machine: j.machine, state: "running" as const, startedAtMs: j.startedAtMs }] : []));
-
-export function groupsOf(jobs: readonly ParsedJob[]): readonly WaitingGroup[] {
-  const groups = new Map<string, WaitingGroup>();
-  for (const j of jobs) {
-    if (j.state !== "waiting") continue;
-    const key = `${j.cpus}/${j.memoryMiB}/${j.diskMiB}/${j.requirements}`, g = groups.get(key);
-    groups.set(key, g === undefined
-      ? { key, count: 1, exampleId: j.id, owner: j.owner, queuedAtMs: j.queuedAtMs, request: { cpus: j.cpus, memoryMiB: j.memoryMiB, diskMiB: j.diskMiB }, ad: {} }
-      : { ...g, count: g.count + 1, queuedAtMs: Math.min(g.queuedAtMs, j.queuedAtMs) });
-  }
-  return [...groups.values()];
-}
-
-function parseJob(ad: Ad): ParsedJob {
-  const cluster = number(ad, "ClusterId"), proc = number(ad, "ProcId"), status = number(ad, "JobStatus");
-  if (cluster === undefined || proc === undefined || status === undefined) throw new Error("a job ad without ClusterId, ProcId or JobStatus");
-  const remote = text(ad, "RemoteHost");
-  const elsewhere = NEEDS_NO_WORKER.has(number(ad, "JobUniverse") ?? 5);
-  // Whatever has a host still occupies it, also a removed job whose end is not confirmed.
-  const onHost = remote !== undefined && status !== HELD && status !== WAITING;
-  const running = status === RUNNING || status === TRANSFERRING || status === SUSPENDED || onHost;
-  return {
-    id: `${cluster}.${proc}`, owner: text(ad, "Owner") ?? "?", queuedAtMs: ms(number(ad, "QDate")) ?? 0,
-    state: elsewhere ? "other" : running ? "running" : status === WAITING ? "waiting" : status === HELD ? "held" : "other",
-    machine: remote?.replace(/^.*@/, ""), startedAtMs: running ? ms(number(ad, "JobCurrentStartDate")) : undefined, holdReason: text(ad, "HoldReason"),
-    cpus: number(ad, "RequestCpus") ?? 1, memoryMiB: requestedMemory(ad), diskMiB: (number(ad, "RequestDisk") ?? number(ad, "DiskUsage") ?? 0) / 1024,
-    requirements: text(ad, "Requirements") ?? "",
-  };
-}
-
-/** Left out by the user, RequestMemory is an expression over what the job has used; its value is written out here. */
-const requestedMemory = (ad: Ad): number => number(ad, "RequestMemory") ?? number(ad, "MemoryUsage") ?? Math.ceil((number(ad, "ImageSize") ?? 0) / 1024);

@@ -14,8 +14,13 @@ export class CondorTools {
     const r = await this.call(program, args);
     const failure = this.failure(program, r);
     if (failure !== undefined) return unknown(failure);
+    return this.read(program, () => read(r.stdout));
+  }
+
+  /** An answer that cannot be read is no answer. */
+  read<T>(program: string, read: () => T): Observed<T> {
     try {
-      return known(read(r.stdout));
+      return known(read());
     } catch (e) {
       return unknown(`${program}: unreadable answer (${e instanceof Error ? e.message : String(e)})`);
     }

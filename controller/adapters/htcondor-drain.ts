@@ -2,6 +2,7 @@ import { unknown, type FenceResult, type Observed, type Occupancy, type ProbeRes
 import type { CommandResult } from "../run-command";
 import { parseAds } from "./condor-parse";
 import type { CondorTools } from "./condor-tools";
+import { invalidation, releaseJobs } from "./htcondor-gone";
 import { occupancy } from "./htcondor-occupancy";
 import { probe, tcpConnect, type Connect } from "./tcp-probe";
 
@@ -76,11 +77,16 @@ export class HtcondorDrain {
     return failure === undefined ? accepted() : { answer: "unknown", detail: failure };
   }
 
-  async gone(machine: string): Promise<void> {
-    if (!HOST.test(machine)) return;
+  /**
+   * The cloud has verified that this machine no longer exists: the collector forgets it, and its jobs may start elsewhere now. Jobs of a
+   * host that still answers are not touched.
+   */
+  async gone(machine: string): Promise<Observed<number>> {
+    if (!HOST.test(machine)) return unknown(`not a host name: ${machine}`);
     // What fails here only leaves an ad that expires by itself.
     await this.tools.call("condor_advertise", ["INVALIDATE_STARTD_ADS", "-"], invalidation("Machine", machine));
     await this.tools.call("condor_advertise", ["INVALIDATE_MASTER_ADS", "-"], invalidation("DaemonMaster", machine));
+    return releaseJobs(this.tools, machine, (address) => this.probe(address));
   }
 
   occupancy(machines: readonly string[]): Promise<Observed<ReadonlyMap<string, Occupancy>>> {
@@ -117,7 +123,3 @@ export function parseDrain(r: CommandResult, failure: string | undefined): Fence
   if (/Can't find address for startd/.test(said)) return "not-found";
   return { answer: "unknown", detail: failure };
 }
-
-/** The ad by which the collector is told to forget machines. */
-export const invalidation = (type: "Machine" | "DaemonMaster" | "StartD", machine: string): string =>
-  `MyType = "Query"\nTargetType = "${type}"\nRequirements = Machine == ${JSON.stringify(machine)}\n`;

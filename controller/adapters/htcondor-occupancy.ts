@@ -1,14 +1,9 @@
 import { known, unknown, type Observed, type Occupancy } from "../ports";
-import { parseAds, parseMachines, type Ad } from "./condor-parse";
+import { hostsOf } from "./condor-jobs";
+import { parseAds, parseMachines } from "./condor-parse";
 import type { CondorTools } from "./condor-tools";
 
 const MACHINE = ["Name", "Machine", "State", "Activity", "NumDynamicSlots", "PartitionableSlot", "Draining", "DrainReason"] as const;
-
-/** `slot1_2@host` for one job; a job of the parallel universe names all its slots in AllRemoteHosts, with commas between. */
-function hostsOf(ad: Ad): readonly string[] {
-  const names = [ad["RemoteHost"], ad["AllRemoteHosts"]].flatMap((v) => (typeof v === "string" ? v.split(",") : []));
-  return [...new Set(names.map((n) => n.trim().replace(/^.*@/, "")).filter((n) => n !== ""))];
-}
 
 /**
  * Two fresh questions about these machines alone, one to the schedd and one to the collector. A job counts wherever it has a host,

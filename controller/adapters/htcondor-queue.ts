@@ -1,33 +1,219 @@
-import type { QueueJob } from "../../components/policy/demand";
-import { known, type Observed, type Queue, type QueueView } from "../ports";
+import { adOfTexts, expressionTexts, references } from "../../components/policy/classad/ad";
+import type { QueueJob, UnreadableJob, WaitingGroup } from "../../components/policy/demand";
+import { known, type Machine, type Observed, type Queue, type QueueView } from "../ports";
 import type { RunCommand } from "../run-command";
-import { JOB_ATTRIBUTES, MACHINE_ATTRIBUTES, countsOf, groupsOf, parseAds, parseJobs, parseMachines, runningOf } from "./condor-parse";
+import {
+  ALIKE_BY, COUNTED_BY, countsOf, groupOf, isWaiting, LISTED_ATTRIBUTES, missingNames, needsWorker, parseAutoClusters, parseCounted, parseLimitSettings, parseListed, parseOccupied,
+  RUNNING, RUNNING_ATTRIBUTES, type Counted, type GroupContext, type Occupied,
+} from "./condor-jobs";
+import { MACHINE_ATTRIBUTES, number, parseAds, parseMachines, resourceNames, type Ad } from "./condor-parse";
 import { CondorTools } from "./condor-tools";
 import { HtcondorDrain } from "./htcondor-drain";
+import type { Connect } from "./tcp-probe";
 
 export interface HtcondorOptions {
   readonly run: RunCommand;
   /** @default 15000 */
   readonly timeoutMs?: number;
+  /** @default a TCP connection of this host */
+  readonly connect?: Connect;
+  /** @default the wall clock */
+  readonly nowMs?: () => number;
 }
 
-/** HTCondor through its own tools, on the master: two commands per look, whatever the size of the pool. */
+/** Clusters whose time of submission is asked for in one look. */
+const MOST_NEW_CLUSTERS = 10;
+const MOST_CLUSTERS_KNOWN = 20_000;
+/** Attributes beyond the usual that jobs may be told apart by. */
+const MOST_NAMES = 60;
+const MOST_UNREADABLE = 20, MOST_RETURNED = 1_000;
+/** Whole ads of workers that are asked for in one look, and how long one stands for its like. */
+const MOST_SAMPLES = 3;
+const SAMPLE_MS = 600_000, SETTINGS_MS = 60_000;
+/** HTCondor's CONCURRENCY_LIMIT_DEFAULT: no limit. */
+const NO_LIMIT = 2_308_032;
+
+/**
+ * HTCondor through its own tools, on the master. The schedd counts jobs that are alike itself, in a child process: measured at 100,000
+ * waiting jobs of 130 kinds, a look fetches 0.1 MB instead of 47, and its answer does not grow with the number of jobs.
+ */
 export class HtcondorQueue extends HtcondorDrain implements Queue {
-  constructor({ run, timeoutMs = 15_000 }: HtcondorOptions) {
-    super({ tools: new CondorTools(run, timeoutMs) });
+  private readonly nowMs: () => number;
+  private readonly names = new Map<string, string>();
+  private readonly resources = new Map<string, string>();
+  private readonly queuedAt = new Map<number, number>();
+  /** One whole ad for each kind of worker, by what tells kinds apart. */
+  private readonly samples = new Map<string, { readonly machine: string; readonly atMs: number; readonly ad: Readonly<Record<string, string>> }>();
+  private settings: { readonly atMs: number; readonly limits: Readonly<Record<string, number>>; readonly other: number } | undefined;
+
+  constructor({ run, timeoutMs = 15_000, connect, nowMs = Date.now }: HtcondorOptions) {
+    super({ tools: new CondorTools(run, timeoutMs), connect });
+    this.nowMs = nowMs;
   }
 
+  /** Jobs on machines are asked for before those that wait: one that starts meanwhile is missed for a moment, and none is counted twice. */
   async observe(): Promise<Observed<QueueView>> {
-    const [machines, jobs] = await Promise.all([
-      this.tools.ask("condor_status", ["-json", "-attributes", MACHINE_ATTRIBUTES.join(","), "-constraint", "DynamicSlot =!= True"], (t) => parseMachines(parseAds(t))),
-      this.tools.ask("condor_q", ["-allusers", "-json", "-attributes", JOB_ATTRIBUTES.join(",")], (t) => parseJobs(parseAds(t))),
-    ]);
+    const [machines, occupied, clusters, schedd] = await Promise.all([this.machines(), this.occupied(), this.autoClusters(), this.schedd()]);
     if (!machines.known) return machines;
-    if (!jobs.known) return jobs;
-    return known({ machines: machines.value, groups: groupsOf(jobs.value), running: runningOf(jobs.value), counts: countsOf(jobs.value) });
+    if (!occupied.known) return occupied;
+    const rows = await this.count(COUNTED_BY);
+    if (!rows.known) return rows;
+    const waiting = rows.value.filter(isWaiting);
+    const unseen = waiting.filter((r) => needsWorker(r) && !clusters.has(r.autoCluster ?? Number.NaN));
+    const more = unseen.length === 0 ? known<readonly Counted[]>([]) : await this.countUnseen(unseen);
+    if (!more.known) return more;
+    const seen = waiting.filter((r) => !unseen.includes(r));
+    await this.learnQueueTimes([...seen, ...more.value]);
+    const groups = this.groups([...seen.map((r) => [r, clusters.get(r.autoCluster ?? Number.NaN) ?? {}] as const), ...more.value.map((r) => [r, r.ad] as const)]);
+    const limitsLeft = await this.limitsLeft(groups.groups, occupied.value);
+    return known({
+      machines: await this.withSamples(machines.value), groups: groups.groups, running: occupied.value.running,
+      counts: { ...countsOf(rows.value), ...(schedd.done === undefined ? {} : { done: schedd.done }) },
+      ...(groups.unreadable.length === 0 ? {} : { unreadable: groups.unreadable.slice(0, MOST_UNREADABLE) }),
+      ...(occupied.value.returned.length === 0 ? {} : { returned: occupied.value.returned.slice(0, MOST_RETURNED) }),
+      ...(limitsLeft === undefined ? {} : { limitsLeft }),
+    });
   }
 
-  async jobs(_limit: number): Promise<Observed<readonly QueueJob[]>> {
-    return this.tools.ask("condor_q", ["-allusers", "-json", "-attributes", JOB_ATTRIBUTES.join(",")], (t) => parseJobs(parseAds(t)));
+  async jobs(limit: number): Promise<Observed<readonly QueueJob[]>> {
+    const args = ["-allusers", "-json", "-limit", `${limit}`, "-attributes", [...LISTED_ATTRIBUTES, ...this.names.values()].join(",")];
+    return this.tools.ask("condor_q", args, (t) => parseListed(parseAds(t), this.nowSeconds()));
+  }
+
+  private nowSeconds(): number {
+    return Math.floor(this.nowMs() / 1000);
+  }
+
+  private async machines(): Promise<Observed<readonly Machine[]>> {
+    const ask = (): Promise<Observed<readonly Ad[]>> => {
+      const own = [...this.resources.values()].flatMap((n) => [n, `TotalSlot${n}`]);
+      return this.tools.ask("condor_status", ["-json", "-attributes", [...MACHINE_ATTRIBUTES, ...own].join(","), "-constraint", "DynamicSlot =!= True"], parseAds);
+    };
+    let ads = await ask();
+    if (!ads.known) return ads;
+    // A resource that has not been heard of: how much there is of it is told when asked by name.
+    const before = this.resources.size;
+    for (const ad of ads.value) for (const name of resourceNames(ad)) if (name.toLowerCase() !== "gpus" && this.resources.size < MOST_NAMES) this.resources.set(name.toLowerCase(), name);
+    if (this.resources.size > before) ads = await ask();
+    if (!ads.known) return ads;
+    const list = ads.value;
+    return this.tools.read("condor_status", () => parseMachines(list));
+  }
+
+  private occupied(): Promise<Observed<Occupied>> {
+    return this.tools.ask("condor_q", ["-allusers", "-json", "-attributes", RUNNING_ATTRIBUTES.join(","), "-constraint", RUNNING], (t) => parseOccupied(parseAds(t)));
+  }
+
+  /** Significant attributes of the jobs that a negotiation has seen. None where the tool fails: then they are counted by all that may matter. */
+  private async autoClusters(): Promise<ReadonlyMap<number, Ad>> {
+    const answer = await this.tools.ask("condor_q", ["-allusers", "-autocluster", "-json"], (t) => parseAutoClusters(parseAds(t)));
+    return answer.known ? answer.value : new Map();
+  }
+
+  private async schedd(): Promise<{ readonly done?: number }> {
+    const answer = await this.tools.ask("condor_status", ["-schedd", "-json", "-attributes", "Name,JobsCompleted"], parseAds);
+    if (!answer.known) return {};
+    const done = answer.value.reduce((n, ad) => n + (number(ad, "JobsCompleted") ?? 0), 0);
+    return { done };
+  }
+
+  private count(by: readonly string[], constraint?: string): Promise<Observed<readonly Counted[]>> {
+    return this.tools.ask("condor_q", ["-allusers", "-group-by", "-json", "-attributes", by.join(","), ...(constraint === undefined ? [] : ["-constraint", constraint])], (t) => parseCounted(parseAds(t)));
+  }
+
+  /** Waiting jobs whose significant attributes nobody has worked out yet: told apart by everything that their Requirements and requests refer to. */
+  private async countUnseen(unseen: readonly Counted[]): Promise<Observed<readonly Counted[]>> {
+    const ids = [...new Set(unseen.flatMap((r) => (r.autoCluster === undefined ? [] : [r.autoCluster])))];
+    const constraint = `JobStatus == 1 && (AutoClusterId =?= undefined${ids.length > 0 ? ` || member(AutoClusterId, {${ids.join(",")}})` : ""})`;
+    let answer: Observed<readonly Counted[]>;
+    for (let again = 0; ; again += 1) {
+      const by = [...ALIKE_BY, ...this.names.values()];
+      answer = await this.count(by, constraint);
+      if (!answer.known || again >= 3) break;
+      const asked = new Set(by.map((n) => n.toLowerCase()));
+      const missing = missingNames(answer.value.map((r) => r.ad), asked).slice(0, Math.max(0, MOST_NAMES - this.names.size));
+      if (missing.length === 0) break;
+      for (const name of missing) this.names.set(name.toLowerCase(), name);
+    }
+    return answer.known ? known(answer.value.filter((r) => isWaiting(r) && needsWorker(r))) : answer;
+  }
+
+  private groups(rows: readonly (readonly [Counted, Ad])[]): { readonly groups: readonly WaitingGroup[]; readonly unreadable: readonly UnreadableJob[] } {
+    const groups = new Map<string, WaitingGroup>(), unreadable: UnreadableJob[] = [];
+    const context: GroupContext = { nowSeconds: this.nowSeconds(), queuedAtMs: (c) => this.queuedAt.get(c) ?? this.nowMs(), startReads: this.startReads() };
+    for (const [row, ad] of rows) {
+      const g = groupOf(row, ad, context);
+      if ("why" in g) {
+        unreadable.push(g);
+        continue;
+      }
+      const other = groups.get(g.key);
+      groups.set(g.key, other === undefined ? g : { ...(other.queuedAtMs <= g.queuedAtMs ? other : g), count: other.count + g.count });
+    }
+    return { groups: [...groups.values()], unreadable };
+  }
+
+  /** What the workers' own conditions read of a job. */
+  private startReads(): readonly string[] {
+    const read = new Set<string>();
+    for (const { ad } of this.samples.values()) {
+      const machine = adOfTexts(ad, false);
+      for (const name of ["Requirements", "Start"]) for (const n of references(machine.get(name) ?? { type: "list", items: [] }).target) read.add(n);
+    }
+    return [...read];
+  }
+
+  /** When the oldest jobs of groups entered the queue: a few questions for new clusters, none for known ones. Unknown counts as now. */
+  private async learnQueueTimes(rows: readonly Counted[]): Promise<void> {
+    const fresh = [...new Map(rows.filter((r) => !this.queuedAt.has(r.cluster)).map((r) => [r.cluster, r.exampleId])).values()].slice(0, MOST_NEW_CLUSTERS);
+    if (fresh.length === 0) return;
+    const which = fresh.map((id) => id.split(".")).map(([c, p]) => `(ClusterId == ${c} && ProcId == ${p})`).join(" || ");
+    const answer = await this.tools.ask("condor_q", ["-allusers", "-json", "-attributes", "ClusterId,ProcId,QDate", "-constraint", which], parseAds);
+    if (!answer.known) return;
+    if (this.queuedAt.size > MOST_CLUSTERS_KNOWN) this.queuedAt.clear();
+    for (const ad of answer.value) {
+      const cluster = number(ad, "ClusterId"), seconds = number(ad, "QDate");
+      if (cluster !== undefined && seconds !== undefined) this.queuedAt.set(cluster, seconds * 1000);
+    }
+  }
+
+  /** Places left of the limits that waiting jobs name; those that are not limited are missing. */
+  private async limitsLeft(groups: readonly WaitingGroup[], { limitsHeld }: Occupied): Promise<Readonly<Record<string, number>> | undefined> {
+    const names = new Set(groups.flatMap((g) => Object.keys(g.limits ?? {})));
+    if (names.size === 0) return undefined;
+    if (this.settings === undefined || this.nowMs() - this.settings.atMs > SETTINGS_MS) {
+      const dump = await this.tools.ask("condor_config_val", ["-dump", "_LIMIT"], (t) => t);
+      if (!dump.known) return undefined;
+      const other = /^\s*CONCURRENCY_LIMIT_DEFAULT\s*=\s*(\d+)\s*$/m.exec(dump.value)?.[1];
+      this.settings = { atMs: this.nowMs(), limits: parseLimitSettings(dump.value), other: other === undefined ? NO_LIMIT : Number(other) };
+    }
+    const left: Record<string, number> = {};
+    for (const name of names) {
+      const all = this.settings.limits[name] ?? this.settings.other;
+      if (all < NO_LIMIT) left[name] = Math.max(0, all - (limitsHeld[name] ?? 0));
+    }
+    return left;
+  }
+
+  /** One machine of each kind with its whole ad: what a worker of that kind offers. */
+  private async withSamples(machines: readonly Machine[]): Promise<readonly Machine[]> {
+    const byKind = new Map<string, Machine>();
+    for (const m of machines) {
+      const kind = `${m.workerType ?? ""}/${m.total.cpus}/${m.total.memoryMiB}/${JSON.stringify(m.total.resources ?? {})}`;
+      if (!byKind.has(kind) || this.samples.get(kind)?.machine === m.name) byKind.set(kind, m);
+    }
+    // A sample that has left the pool is replaced by another of its kind.
+    for (const [kind, s] of this.samples) if (byKind.get(kind)?.name !== s.machine) this.samples.delete(kind);
+    const wanted = [...byKind].filter(([kind]) => this.nowMs() - (this.samples.get(kind)?.atMs ?? Number.NEGATIVE_INFINITY) > SAMPLE_MS).slice(0, MOST_SAMPLES);
+    if (wanted.length > 0) {
+      const list = wanted.map(([, m]) => JSON.stringify(m.name)).join(",");
+      const answer = await this.tools.ask("condor_status", ["-json", "-constraint", `DynamicSlot =!= True && member(Machine, {${list}})`], parseAds);
+      for (const [kind, { name }] of wanted) {
+        const ad = answer.known ? answer.value.find((a) => a["Machine"] === name) : undefined;
+        if (ad !== undefined) this.samples.set(kind, { machine: name, atMs: this.nowMs(), ad: expressionTexts(ad) });
+      }
+    }
+    const ads = new Map([...this.samples.values()].map((s) => [s.machine, s.ad]));
+    return machines.map((m) => (ads.has(m.name) ? { ...m, ad: ads.get(m.name)! } : m));
   }
 }

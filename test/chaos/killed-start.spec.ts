@@ -1,52 +1,30 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import type { ChildProcess } from "node:child_process";
+import { rmSync } from "node:fs";
 import { seeded } from "../../local-cloud/http/faults";
-import { alive, family, killAll, long, pause, processes, say, secondsSince, seed, until, type Process } from "../support/chaos";
-import { packageDir } from "../support/stack";
-import { cacheDir as cacheDirOf } from "../../tools/paths";
+import { alive, family, killAll, long, pause, say, secondsSince, seed, until, type Process } from "../support/chaos";
 import { freePort, noGrid } from "../support/lane";
+import { StartHome, type StartRun } from "../support/start-home";
 
-const realCache = cacheDirOf();
 /** From the first line on standard error; the short form stays in the part where clouds are made and removed. */
 const SPAN_MS = long ? 240_000 : 90_000;
 
 const within = (limitSeconds: number): Promise<string> => new Promise((resolve) => setTimeout(() => resolve(`no end in ${limitSeconds} s`), limitSeconds * 1_000).unref());
 
-interface Run {
-  readonly child: ChildProcess;
-  readonly lines: string[];
-  readonly ended: Promise<number | null>;
-}
-
 describe("npm start, killed", function () {
   this.timeout(1_200_000);
   const random = seeded(seed);
-  let home = "", port = 0;
-  let run: Run | undefined;
+  let home: StartHome | undefined;
+  let child: ChildProcess | undefined;
   const seen: Process[] = [];
 
-  const start = (...flags: string[]): Run => {
-    const child = spawn(process.execPath, [join(packageDir, "tools", "run.mjs"), "start", "--port", String(port), ...flags], {
-      cwd: packageDir, env: { ...process.env, XDG_CACHE_HOME: home }, stdio: ["ignore", "pipe", "pipe"], detached: true,
-    });
-    const lines: string[] = [];
-    for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", (text: string) => lines.push(...text.split("\n").filter(Boolean)));
-    return (run = { child, lines, ended: new Promise((resolve) => child.on("exit", (code) => resolve(code))) });
+  const start = (...flags: string[]): StartRun => {
+    const run = (home as StartHome).start(...flags);
+    child = run.child;
+    return run;
   };
-  /** Whatever was ever started with this cache of ours. */
-  const ours = (): Process[] =>
-    processes().filter((p) => {
-      try {
-        return p.pid !== process.pid && readFileSync(`/proc/${p.pid}/environ`, "utf8").split("\0").includes(`XDG_CACHE_HOME=${home}`);
-      } catch {
-        return false; // it has just ended
-      }
-    });
   const left = (): string[] => [
-    ...[...ours(), ...seen.filter(alive)].map((p) => `process ${p.pid} ${p.command.slice(0, 90)}`),
-    ...readFileSync("/proc/mounts", "utf8").split("\n").filter((line) => line.includes(home)),
+    ...[...(home as StartHome).processes(), ...seen.filter(alive)].map((p) => `process ${p.pid} ${p.command.slice(0, 90)}`),
+    ...(home as StartHome).mounts(),
   ];
 
   before(async function () {
@@ -56,23 +34,15 @@ describe("npm start, killed", function () {
       return this.skip();
     }
     say(`seed ${seed}`);
-    // a cache of its own, so that nobody's running grid is in the way; what set-up brings is taken from the real one
-    home = mkdtempSync(join(tmpdir(), "elastigrid-home-"));
-    const cache = join(home, "elastigrid");
-    mkdirSync(join(cache, "engine"), { recursive: true });
-    symlinkSync(join(realCache, "images"), join(cache, "images"));
-    for (const name of readdirSync(join(realCache, "engine")))
-      if (name.endsWith(".json")) cpSync(join(realCache, "engine", name), join(cache, "engine", name));
-      else symlinkSync(join(realCache, "engine", name), join(cache, "engine", name));
-    port = await freePort();
+    home = new StartHome(await freePort());
   });
 
   after(async () => {
-    if (run !== undefined) killAll(family(run.child.pid ?? 0));
-    if (home === "") return;
+    if (child !== undefined) killAll(family(child.pid ?? 0));
+    if (home === undefined) return;
     await pause(500);
-    killAll(ours());
-    rmSync(home, { recursive: true, force: true });
+    killAll(home.processes());
+    rmSync(home.dir, { recursive: true, force: true });
   });
 
   for (let i = 1; i <= (long ? 10 : 1); i += 1)

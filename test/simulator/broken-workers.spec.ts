@@ -25,9 +25,7 @@ describe("workers that do not work, in simulated grids", () => {
         };
         if (seed % 2 === 0) sim.submit(10, { runsMs: 60_000 });
         await sim.run(4 * HOUR_SECONDS);
-        // What is ordered at once, before anything can be known, is one try.
-        const first = made.filter((m) => m < made[0]! + 0.5).length;
-        expect(made.filter((m) => m < 10).length, `made at ${made.map((m) => m.toFixed(1)).join(", ")} min`).to.be.at.most(Math.max(3, first));
+        expect(made.filter((m) => m < 10).length, `made at ${made.map((m) => m.toFixed(1)).join(", ")} min`).to.be.at.most(3);
         expect(most(made, 29, 10), `made at ${made.map((m) => m.toFixed(1)).join(", ")} min`).to.be.at.most(1);
         expect(made.length, "but it never gives up").to.be.at.least(6);
         expect(sim.members).to.be.at.most(1);

@@ -69,6 +69,19 @@ describe("doubt in simulated grids", () => {
   });
 
   story({
+    name: "wakes-up-blind", seeds: share(100),
+    says: "makes nothing when its first lists are empty just after the collector was restarted",
+    play: async (seed, stage) => {
+      const sim = stage.show(new GridSimulator({ seed, min: 3, max: 3 }));
+      sim.populate(3);
+      sim.queue.restartCollector(10_000);
+      sim.cloud.lies.emptyLists = 1 + (seed % 2);
+      await sim.run(60);
+      expect([sim.cloud.made, sim.cloud.deleted]).to.deep.equal([3, 0]);
+    },
+  });
+
+  story({
     name: "put-back-by-hand", seeds: share(200),
     says: "lets a worker be that somebody puts back into service in the moment before it is removed",
     play: async (seed, stage) => {
@@ -120,6 +133,21 @@ describe("doubt in simulated grids", () => {
       sim.cloud.lies.kinds = ["partial"];
       await sim.run(300);
       expect([sim.cloud.made, sim.cloud.deleted]).to.deep.equal([3, 0]);
+    },
+  });
+
+  story({
+    name: "heals-at-the-last-moment", seeds: share(600),
+    says: "keeps a worker that is heard again, and gets a job, in the moment in which it was to be given up",
+    play: async (seed, stage) => {
+      const sim = stage.show(new GridSimulator({ seed, min: 4, max: 4, submitChance: 0.1, jobMs: [5_000, 20_000], scaling: { joinTimeoutSeconds: 60 } }));
+      sim.populate(4);
+      await sim.run(10);
+      // Its ad lives a minute, and for a minute more it is waited for.
+      for (const id of sim.queue.startds.keys()) sim.queue.cutOff(id, sim.dice.between(115_000, 135_000));
+      await sim.run(180);
+      sim.arrivals = false;
+      expect(await sim.runUntil(() => sim.queue.pending === 0 && sim.members === 4, 900)).to.equal(true);
     },
   });
 

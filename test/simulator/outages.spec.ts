@@ -40,16 +40,33 @@ describe("outages in simulated grids", () => {
       sim.submit(seed % 20, { runsMs: 400_000 });
       for (let i = 0; i < seed % 7; i += 1) await sim.pass();
       sim.elapse(10_000);
-      const there = sim.members, made = sim.cloud.made, deleted = sim.cloud.deleted;
+      const there = sim.members, { asked, made } = sim.cloud, deleted = sim.cloud.deleted;
       sim.cloud.reachable = false;
       if (seed % 5 === 0) sim.restart();
       sim.submit(4, { runsMs: 400_000 });
       await sim.run(DAY_SECONDS, 60_000);
       // What the cloud had accepted before, it does.
-      expect(sim.cloud.made).to.equal(made);
+      expect([sim.cloud.asked, sim.cloud.made], "nobody is asked for a server").to.deep.equal([asked, made]);
       expect(sim.cloud.deleted - deleted).to.be.at.most(there - sim.members);
       sim.cloud.reachable = true;
       expect(await sim.runUntil(() => sim.queue.pending === 0 && sim.members === 1, 3_000)).to.equal(true);
+    },
+  });
+
+  story({
+    name: "cloud-lost-while-draining", seeds: share(60),
+    says: "begins no removal while the cloud does not answer, though workers have just been drained",
+    play: async (seed, stage) => {
+      const sim = stage.show(new GridSimulator({ seed, min: 1, max: 6, scaling: { idleSeconds: 5 } }));
+      sim.populate(4);
+      // Until now nobody says what runs there, so a drained one is not removed at once.
+      sim.queue.silentChance = 1;
+      expect(await sim.runUntil(() => sim.controller.latest?.workers.some((w) => w.phase === "drained") ?? false, 120)).to.equal(true);
+      sim.queue.silentChance = 0;
+      sim.cloud.reachable = false;
+      await sim.run(600);
+      sim.cloud.reachable = true;
+      expect(await sim.runUntil(() => sim.members === 1, 120)).to.equal(true);
     },
   });
 

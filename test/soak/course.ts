@@ -37,12 +37,14 @@ export interface SoakResult {
 
 const QUEUE_EMPTY_MS = 900_000;
 const READ_EVERY_MS = 60_000;
+/** With more waiting jobs nobody would ever be idle, and every scale-down a long drain. */
+const MOST_WAITING = 12;
 
 /** Drives the grid for the plan's time: sizes, submissions and strikes at random times of their own; then lets the queue run empty and judges. */
 export async function runSoak(world: SoakWorld, plan: Plan, print: (line: string) => void): Promise<SoakResult> {
   const began = Date.now(), end = began + plan.seconds * 1_000;
   const strikes: Strike[] = [], missed: StrikeKind[] = [], loads: number[] = [];
-  let orders = 0, submitted = 0, failure: Error | undefined;
+  let orders = 0, submitted = 0, waiting = 0, failure: Error | undefined;
   const goesOn = (): boolean => Date.now() < end && failure === undefined;
   // A generator each: what one does must not shift what the others do, or a seed would repeat nothing.
   const [sizes, work, blows] = [1, 2, 3].map((n) => seeded(plan.seed + n)) as [() => number, () => number, () => number];
@@ -58,8 +60,8 @@ export async function runSoak(world: SoakWorld, plan: Plan, print: (line: string
   };
   const submitting = async (): Promise<void> => {
     while (goesOn()) {
-      const count = 1 + Math.floor(work() * 4), long = work() < 0.15;
-      submitted += await world.submit(count, long ? 30 + Math.floor(work() * 60) : 1 + Math.floor(work() * 8));
+      const count = 1 + Math.floor(work() * 3), seconds = work() < 0.08 ? 20 + Math.floor(work() * 60) : 1 + Math.floor(work() * 8);
+      if (waiting <= MOST_WAITING) submitted += await world.submit(count, seconds);
       await napping(work() * 6);
     }
   };
@@ -85,8 +87,9 @@ export async function runSoak(world: SoakWorld, plan: Plan, print: (line: string
     }
   };
   const reporting = async (): Promise<void> => {
-    for (let next = began + READ_EVERY_MS; goesOn(); await pause(500)) {
+    for (let next = began + READ_EVERY_MS; goesOn(); await pause(2_000)) {
       loads.push(loadavg()[0] ?? 0);
+      waiting = (await world.status())?.queue?.waiting ?? waiting;
       if (Date.now() < next) continue;
       next += READ_EVERY_MS;
       const closed = scaleDownsOf(await world.actions()).length;

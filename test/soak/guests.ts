@@ -32,7 +32,7 @@ export class Guests {
     const [pid] = this.find(hostName, "condor_master");
     if (pid === undefined) return Promise.reject(new Error(`no condor_master runs in ${hostName}`));
     return new Promise((resolve, reject) => {
-      const child = execFile("nsenter", ["-t", String(pid), "-m", "-n", "--", "nft", "-f", "-"], { timeout: 20_000 }, (e, _out, err) => (e === null ? resolve() : reject(new Error(err.trim() || e.message))));
+      const child = execFile("nsenter", ["-t", String(pid), "-m", "-n", "--", "/usr/sbin/nft", "-f", "-"], { timeout: 20_000 }, (e, _out, err) => (e === null ? resolve() : reject(new Error(err.trim() || e.message))));
       child.stdin?.end(`${rules}\n`);
     });
   }

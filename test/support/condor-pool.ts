@@ -7,6 +7,7 @@ import { poolDomain } from "../../components/policy/names";
 import { mintIdToken, poolKeyFile, workerIdentity, workerScopes } from "../../components/policy/tokens";
 import { masterUserData, workerUserData } from "../../components/render/cloud-init";
 import { HtcondorQueue } from "../../controller/adapters/htcondor-queue";
+import type { Connect } from "../../controller/adapters/tcp-probe";
 import type { RunCommand } from "../../controller/run-command";
 import { Master, RemoteError } from "../../demo/ssh";
 import type { Backend, HostSpec } from "../../local-cloud/backend";
@@ -43,7 +44,7 @@ export class CondorPool {
     const { name, vcpus, settings = {} } = options;
     this.stateDir = mkdtempSync(join(tmpdir(), `elastigrid-${name}-`));
     this.config = parseGridConfig({ name, ssh: { port: 2222 }, workers: { vcpus, memory: `${Math.max(512, 256 * vcpus)} MiB` }, condor: { settings } });
-    this.queue = new HtcondorQueue({ run: this.run });
+    this.queue = new HtcondorQueue({ run: this.run, connect: this.connect });
   }
 
   /** Full name of the worker with that number, from 1. */
@@ -95,6 +96,14 @@ export class CondorPool {
     return this.cloud.unplug(uuidOf(n));
   }
 
+  /** No packet of the worker reaches anybody, nor anybody's reaches it, for that long; its processes go on. */
+  async cut(n: number, seconds: number): Promise<void> {
+    const chains = [["input", "iif"], ["output", "oif"]].map(([hook, card]) => `nft 'add chain inet cut ${hook} { type filter hook ${hook} priority -300; policy drop; }'; nft add rule inet cut ${hook} ${card} lo accept`);
+    const script = ["nft add table inet cut", ...chains, `sleep ${seconds}`, "nft delete table inet cut"].join("; ");
+    // A second later, so that this very connection still gets its answer.
+    await this.onWorker(n, `systemd-run -q sh -c ${quoted(`sleep 1; ${script}`)}`);
+  }
+
   /** A submit description, as the user grid, with a log `~/log`; answers the cluster. */
   async submit(description: string): Promise<number> {
     const said = await this.onMaster("runuser -u grid -- sh -c 'cd && condor_submit -terse -'", `log = /home/grid/log\n${description}\n`);
@@ -119,6 +128,12 @@ export class CondorPool {
     } catch (e) {
       return { code: e instanceof RemoteError ? (e.code ?? -1) : -1, stdout: "", stderr: e instanceof Error ? e.message : String(e), timedOut: false };
     }
+  };
+
+  /** As the controller on the master would. */
+  private readonly connect: Connect = async (host, port, timeoutMs) => {
+    const script = `const s=require("net").connect(${port},"${host}");s.on("connect",()=>end(""));s.on("error",(e)=>end(e.code));setTimeout(()=>end("TIMEOUT"),${timeoutMs});function end(t){console.log(t);process.exit()}`;
+    return (await this.onMaster("node -", script)).trim() || undefined;
   };
 
   private async bootWorker(n: number): Promise<void> {

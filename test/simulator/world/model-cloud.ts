@@ -48,7 +48,8 @@ export class ModelCloud {
   readonly servers = new Map<string, SimServer>();
   readonly lies: Lies;
   deleted = 0;
-  /** Create calls that reached it, and servers that came of them. */
+  /** Create calls, those that reached it, and servers that came of them. */
+  asked = 0;
   creates = 0;
   made = 0;
   mostServers = 0;
@@ -180,6 +181,7 @@ export class ModelCloud {
   private grow(names: readonly string[], type: string | undefined): GrowResult {
     const created: { id: string; name: string }[] = [];
     const lost = { failure: "no answer", ambiguous: true, wait: false };
+    this.asked += 1;
     if (!this.reachable) return { created, ...lost };
     for (const name of names) {
       this.creates += 1;

@@ -51,6 +51,11 @@ export class ModelQueue {
     return this.open.size;
   }
 
+  /** Jobs that are neither done nor removed. */
+  openJobs(): readonly SimJob[] {
+    return [...this.open];
+  }
+
   submit(count: number, o: { readonly runsMs: number | readonly [number, number]; readonly kind?: JobKind }): SimJob[] {
     const { runsMs, kind = ORDINARY } = o;
     const made = Array.from({ length: count }, (_, i): SimJob => ({
@@ -417,7 +422,10 @@ export class ModelQueue {
       fence: (machine, kind, reason) => call("fence", () => this.drain(machine, kind, reason)),
       cancelDrain: (machine) => call("cancel", () => this.cancel(machine)),
       evict: (machine) => call("evict", () => this.evict(machine)),
-      gone: (machine) => call("gone", () => this.forget(machine)),
+      gone: (machine) => call("gone", () => {
+        this.forget(machine);
+        return known(0);
+      }),
     };
   }
 

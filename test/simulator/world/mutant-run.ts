@@ -10,6 +10,8 @@ export interface MutantResult {
   /** The story that failed, with its seed and why; missing where all passed. */
   readonly failed?: { readonly story: string; readonly seed: number; readonly why: string };
   readonly played: number;
+  /** What the controller threw by itself, as one that a bad replacement has broken does: that breaks no promise, it is no controller. */
+  readonly threw?: string;
 }
 
 const dist = resolve(__dirname, "..", "..", "..");
@@ -22,7 +24,8 @@ export function mutated(text: string, file: string, keys: readonly string[]): { 
     const m = mutants[key];
     if (m === undefined) throw new RangeError(`no mutant is called ${key}`);
     if (m.file !== file) continue;
-    if (out.split(m.find).length === 2) out = out.replace(m.find, () => m.put);
+    const found = [...out.matchAll(new RegExp(m.find, "g"))].length;
+    if (found === 1) out = out.replace(m.find, () => m.put);
     else lost.push(key);
   }
   return { text: out, lost };
@@ -56,9 +59,12 @@ async function run(keys: readonly string[], stories: readonly string[], seeds: n
       const story = all.find((s) => s.name === name);
       if (story === undefined) throw new RangeError(`no story is called ${name}`);
       played += 1;
+      const stage = new Stage();
       try {
-        await story.play(seed, new Stage());
+        await story.play(seed, stage);
       } catch (e) {
+        const threw = stage.sim?.journal.find((j) => j.what === "pass-failed" && j.why !== "killed")?.why;
+        if (threw !== undefined) return { lost, played, threw };
         return { lost, played, failed: { story: name, seed, why: e instanceof Error ? e.message.split("\n")[0]! : String(e) } };
       }
     }

@@ -51,10 +51,13 @@ function failure(name: string, seed: number, e: unknown, sim: GridSimulator | un
   return `${what}${where}\n  to replay: ELASTIGRID_SEED=${seed} ELASTIGRID_STORY=${name} npm test -- simulator\n  the journal's end:\n${journal.join("\n")}`;
 }
 
+/** One story is wanted: all else is left out. */
+export const isReplay = only !== undefined && only !== "";
+
 /** Declares a story as a test; in a replay all others are left out. */
 export function story(s: Story): void {
   all.push(s);
-  if (typeof it === "undefined" || (only !== undefined && only !== "" && only !== s.name)) return;
+  if (typeof it === "undefined" || (isReplay && only !== s.name)) return;
   it(s.says, function () {
     this.timeout(600_000);
     return playAll(s);

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, statSync, readFileSync, writeFileSync, mkdirSync }
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { helpText, parseCommandLine, wholeNumber } from "../../../cli/args";
-import { masterApply, setupProblems } from "../../../cli/master-apply";
+import { masterApply } from "../../../cli/master-apply";
+import { setupProblems } from "../../../controller/setup-problems";
 import { planSsh, quote, readOutputs, remoteCommand, whyUnreached } from "../../../cli/remote";
 import { duration, jobsTable, statusScreen, warnings, workersTable } from "../../../cli/tables";
 import { waitForWorkers } from "../../../cli/wait";

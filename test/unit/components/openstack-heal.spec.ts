@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { expect } from "chai";
-import { removeEmptied, roomyMax } from "../../../components/clouds/openstack-heal";
+import { removeEmptied, removeUndeclared, roomyMax } from "../../../components/clouds/openstack-heal";
 import { steadyGroup } from "../../../components/openstack/steady";
 import { GROUP_RESOURCE } from "../../../components/render/heat";
 import { FakeHeat } from "../../support/fake-heat";
@@ -38,6 +38,15 @@ describe("a group's stacks before an up works with them", () => {
     expect(heat.former.map((f) => f.exists)).to.deep.equal([false, true, false]);
     expect(heat.exists).to.equal(true);
     expect(said.join("\n")).to.match(/old0.*no worker left/).and.not.match(/old1/);
+  });
+  it("loses those of worker types that are no longer declared, once they are empty; a declared type's are its own", async () => {
+    const { heat } = group(`${PREFIX}now`, 1);
+    heat.former = [group(`${PREFIX}t-large-abc`, 0).heat, group(`${PREFIX}t-huge-abc`, 0).heat, group(`${PREFIX}t-tiny-abc`, 1).heat];
+    await removeEmptied(heat.api(), PREFIX, heat.name);
+    expect(heat.former.map((f) => f.exists), "none of them is a former one of the first type").to.deep.equal([true, true, true]);
+    await removeUndeclared(heat.api(), PREFIX, ["worker", "large"]);
+    expect(heat.former.map((f) => f.exists)).to.deep.equal([true, false, true]);
+    expect(said.join("\n")).to.match(/t-huge-abc, of a worker type that is no longer declared/);
   });
   it("keeps them as long as the present one is not whole: the controller may still add workers to them", async () => {
     const heat = formers(0);

@@ -37,6 +37,8 @@ const table: Array<[string, object, (w: OpenstackWorld) => void, string, RegExp]
   ["a named flavor without disk", { openstack: { workersFlavor: "m1.diskless" } }, () => undefined, "grid.openstack.workersFlavor", /no disk/],
   ["sizes that no flavor has, with the list of what there is", { master: { vcpus: 64 } }, () => undefined, "grid.master", /no flavor has 64 vcpus.*m1\.small \(1 vcpu.*m1\.large \(4 vcpus, 4 GiB memory, 40 GiB disk\).*lower grid\.master\.vcpus/],
   ["a disk that only a volume could have", { master: { disk: "100 GiB" } }, () => undefined, "grid.master", /100 GiB disk/],
+  ["a worker type that no flavor is large enough for", { workers: { types: { huge: { vcpus: 64, memory: "4 GiB", disk: "20 GiB" } } } }, () => undefined, "grid.workers.types.huge", /no flavor has 64 vcpus.*lower grid\.workers\.types\.huge\.vcpus/],
+  ["a worker type's image that is not there", { workers: { types: { big: { vcpus: 1, memory: "1 GiB", disk: "5 GiB", image: { name: "nothing-like-it" } } } } }, () => undefined, "grid.workers.types.big.image.name", /no image that this project sees/],
   ["flavors that are switched off", {}, (w) => rows(w, "compute /flavors/detail").forEach((f) => (f["OS-FLV-DISABLED:disabled"] = true)), "grid.workers", /are: none/],
   ["no external network", {}, (w) => (w.answers["network /networks"] = []), "openstack network (Neutron)", /no external network.*no floating IP; ask the cloud's administrator/],
   ["several external networks", {}, (w) => rows(w, "network /networks").push({ ...external(w), id: "ext2", name: "other" }), "grid.openstack.externalNetwork", /2 external networks: public \(ext\), other \(ext2\); set it/],
@@ -177,6 +179,14 @@ describe("preflight on OpenStack", () => {
     expect(thrown).to.be.instanceOf(TypeError);
   });
 
+  it("takes the smallest flavor and the own image for each worker type", async () => {
+    const w = openstackWorld();
+    rows(w, "image /images").push({ id: "other-id", name: "other", status: "active", size: 1, min_disk: 0, min_ram: 0 });
+    const size = { vcpus: 3, memory: "1 GiB", disk: "5 GiB" };
+    const { facts, problems } = await discoverOpenstack(fakeOpenstack(w), parseGridConfig({ workers: { types: { a: size, b: { ...size, vcpus: 1, image: { uuid: undefined, name: "other" } } } } }));
+    expect(problems).to.deep.equal([]);
+    expect([facts?.types?.["a"]?.flavor.name, facts?.types?.["a"]?.image, facts?.types?.["b"]?.flavor.name, facts?.types?.["b"]?.image?.id]).to.deep.equal(["m1.large", undefined, "m1.small", "other-id"]);
+  });
   it("takes the smallest flavor that fits, and one without disk only for a volume", async () => {
     const w = openstackWorld();
     const flavors = async (raw: object): Promise<string[]> => {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkGridConfig, parseGridConfig } from "../../../components/config/schema";
 import { configurationReference } from "../../../components/config/reference";
-import { typesOf } from "../../../components/config/controller-config";
+import { declaredAd, typesOf } from "../../../components/config/controller-config";
 import { ofType, workerLimits } from "../../../components/config/worker-types";
 import { isConfigError } from "../../../components/errors";
 import { fromYaml } from "../../../components/render/yaml";
@@ -174,6 +174,12 @@ describe("worker types in the configuration", () => {
     const limits = workerLimits(parseGridConfig({ workers: { price: 0.1, types: { big: { ...big, max: 2, image: { name: "other" } } } } }));
     expect(limits).to.deep.equal({ min: 1, max: 3, vcpus: 1, memoryMiB: 896, diskMiB: 5120, price: 0.1, types: [{ name: "big", vcpus: 4, memoryMiB: 8064, diskMiB: 20_480, max: 2 }] });
     expect(typesOf(limits).map((t) => t.name)).to.deep.equal(["worker", "big"]);
+  });
+  it("say of a worker that nobody has seen yet what its ad will hold, and what it will not", () => {
+    const types = typesOf(workerLimits(parseGridConfig({ workers: { labels: { Site: "x" }, types: { big: { ...big, labels: { FastDisk: true } } } } })));
+    expect(types.map((t) => declaredAd(t, types))).to.deep.equal([
+      { FastDisk: "undefined", Site: '"x"', ElastigridWorkerType: '"worker"' }, { Site: "undefined", FastDisk: "true", ElastigridWorkerType: '"big"' },
+    ]);
   });
 });
 

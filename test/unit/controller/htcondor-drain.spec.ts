@@ -1,11 +1,13 @@
 import { expect } from "chai";
 import { HtcondorQueue } from "../../../controller/adapters/htcondor-queue";
-import { invalidation, parseDrain } from "../../../controller/adapters/htcondor-drain";
+import { parseDrain } from "../../../controller/adapters/htcondor-drain";
+import { invalidation, refusal, shadowsOf } from "../../../controller/adapters/htcondor-gone";
+import type { Connect } from "../../../controller/adapters/tcp-probe";
 import type { CommandResult } from "../../../controller/run-command";
 
 const result = (over: Partial<CommandResult>): CommandResult => ({ code: 0, stdout: "", stderr: "", timedOut: false, ...over });
-const queue = (answers: (program: string, args: readonly string[]) => Partial<CommandResult>, calls: string[] = []): HtcondorQueue =>
-  new HtcondorQueue({ run: async (program, args) => { calls.push([program, ...args].join(" ")); return result(answers(program, args)); } });
+const queue = (answers: (program: string, args: readonly string[]) => Partial<CommandResult>, calls: string[] = [], connect?: Connect): HtcondorQueue =>
+  new HtcondorQueue({ connect, run: async (program, args) => { calls.push([program, ...args].join(" ")); return result(answers(program, args)); } });
 
 describe("HTCondor's answers to a drain", () => {
   const table: Array<[string, Partial<CommandResult>, string | undefined, unknown]> = [
@@ -104,4 +106,51 @@ describe("the question who is on these machines", () => {
     expect(calls).to.have.length(2);
   });
   it("refuses a name that is none", async () => expect((await queue(() => ({})).occupancy(['w"} || true'])).known).to.equal(false));
+});
+
+describe("a machine that is gone", () => {
+  const PS = "  41 condor_shadow -f 7.0 --schedd=<10.77.0.1:9618> <10.77.0.5:9618> -\n  42 condor_shadow -f 17.0 --schedd=<10.77.0.1:9618> <10.77.0.6:9618> -\n";
+  const job = (over: object = {}) => ({ ClusterId: 7, ProcId: 0, RemoteHost: "slot1_1@w-1.grid", StartdIpAddr: "<10.77.0.5:9618?alias=w-1.grid>", ...over });
+  const gone = (jobs: object[], connect: Connect, ps = PS) => {
+    const calls: string[] = [];
+    return { calls, q: queue((p) => ({ stdout: p === "condor_q" ? JSON.stringify(jobs) : p === "ps" ? ps : "" }), calls, connect) };
+  };
+  const silent: Connect = async () => "EHOSTUNREACH";
+  const kills = (calls: readonly string[]): string[] => calls.filter((c) => c.startsWith("kill"));
+
+  it("lets its jobs go, and nobody else's", async () => {
+    const { q, calls } = gone([job(), job({ ClusterId: 17, RemoteHost: "slot1_1@w-11.grid" })], silent);
+    expect(await q.gone("w-1.grid")).to.deep.equal({ known: true, value: 1 });
+    expect(kills(calls)).to.deep.equal(["kill -KILL 41"]);
+  });
+  it("is forgotten by the collector, jobs or not", async () => {
+    const { q, calls } = gone([], silent);
+    expect(await q.gone("w-1.grid")).to.deep.equal({ known: true, value: 0 });
+    expect(calls.filter((c) => c.startsWith("condor_advertise"))).to.have.length(2);
+  });
+  const alive: Array<[string, Connect]> = [
+    ["accepts a connection", async () => undefined], ["refuses one", async () => "ECONNREFUSED"], ["cannot be asked", async () => "ENETUNREACH"],
+  ];
+  for (const [says, connect] of alive) it(`keeps its jobs while its host ${says}`, async () => {
+    const { q, calls } = gone([job()], connect);
+    expect((await q.gone("w-1.grid")).known).to.equal(false);
+    expect(kills(calls)).to.have.length(0);
+  });
+  it("keeps jobs that do not say where their host was", async () => {
+    const { q, calls } = gone([job({ StartdIpAddr: undefined })], silent);
+    expect((await q.gone("w-1.grid")).known).to.equal(false);
+    expect(kills(calls)).to.have.length(0);
+  });
+  it("leaves a job of several machines to its lease", async () => {
+    const { q, calls } = gone([job({ AllRemoteHosts: "slot1_1@w-1.grid,slot1_1@w-2.grid" })], silent);
+    expect(await q.gone("w-1.grid")).to.deep.equal({ known: true, value: 0 });
+    expect(kills(calls)).to.have.length(0);
+  });
+  it("does nothing when the schedd does not answer", async () => {
+    const calls: string[] = [];
+    expect((await queue((p) => (p === "condor_q" ? { code: 1 } : {}), calls, silent).gone("w-1.grid")).known).to.equal(false);
+    expect(kills(calls)).to.have.length(0);
+  });
+  it("finds a shadow by its job's whole id", () => expect(shadowsOf(PS, new Set(["7.0"]))).to.deep.equal(["41"]));
+  it("words the refusal so that it ends by itself", () => expect(refusal(["10.77.0.5"])).to.match(/flags timeout[^]*10\.77\.0\.5 timeout \d+s/));
 });

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -48,6 +48,49 @@ describe("on the master", () => {
       expect(open({}, said).get().paused).to.equal(undefined);
       expect(said.join()).to.match(/cannot be read/);
     });
+    const damaged: Array<[string, string, RegExp]> = [
+      ["a size that is text", '{"declared":{"min":1,"max":4},"drains":[],"size":"x"}', /size: /],
+      ["a drain that is null", '{"declared":{"min":1,"max":4},"drains":[null]}', /drains\.0: /],
+      ["a negative minimum and a fraction", '{"declared":{"min":1,"max":4},"drains":[],"min":-1,"max":2.5}', /min: .*; max: /],
+      ["a key of somebody else", '{"declared":{"min":1,"max":4},"drains":[],"budget":3}', /budget/],
+      ["a pin that is a number", '{"declared":{"min":1,"max":4},"drains":[],"pins":[3]}', /pins\.0: /],
+      ["a list", "[]", /the whole: /],
+      ["nothing at all", "", /JSON/],
+    ];
+    for (const [what, text, wanted] of damaged) {
+      it(`are dropped aloud, all problems at once, where the file holds ${what}`, () => {
+        open().pause(true);
+        writeFileSync(join(dir, "o", "override.json"), text);
+        const said: string[] = [];
+        const o = open({}, said);
+        expect(o.get()).to.deep.equal({ declared: { min: 1, max: 4 }, drains: [] });
+        expect(said.join()).to.match(wanted).and.match(/size is as declared, 1 to 4/);
+        expect(o.scale({ size: 2 })).to.equal(undefined);
+      });
+    }
+    it("start although a folder stands where their file should be, and are in force though they cannot be written", () => {
+      mkdirSync(join(dir, "o", "override.json", "x"), { recursive: true });
+      const said: string[] = [];
+      const o = open({}, said);
+      expect(o.scale({ size: 3 })).to.equal(undefined);
+      expect(o.get().size).to.equal(3);
+      expect(said.join()).to.match(/cannot be read and are dropped.*in force, but could not be written/s);
+    });
+    it("say a word where max goes beyond the declaration, the network or what a group can have", () => {
+      const said: string[] = [];
+      expect(open({}, said).scale({ max: 6 })).to.equal(undefined);
+      expect(said.join()).to.match(/declared are 4 at most/);
+      const small = new OverrideStore(join(dir, "n", "override.json"), limits, () => undefined, 13);
+      expect(small.scale({ max: 14 })).to.match(/addresses for 13 workers \(network.cidr\)/);
+      expect(open().scale({ max: 1_001 })).to.match(/1000 workers at most/);
+    });
+    it("pin a worker until it is gone", () => {
+      const o = open();
+      o.pin("x", true, "w-x");
+      expect(open().get().pins).to.deep.equal(["x"]);
+      o.drainDone("x");
+      expect(open().get().pins).to.deep.equal([]);
+    });
     it("forget a drain that is done", () => {
       const o = open();
       o.drain("x", false, "w-x");
@@ -64,6 +107,16 @@ describe("on the master", () => {
       const again = new FileJournal(path, clock);
       again.write("hold", "why not", "w-1");
       expect(again.tail(9).map((e) => [e.seq, e.what])).to.deep.equal([[1, "grow"], [2, "hold"]]);
+    });
+    it("starts although a folder stands in its place, or lines are not entries", () => {
+      const path = join(dir, "journal.jsonl"), said: string[] = [];
+      writeFileSync(path, '{"seq":"1","at":"2026-01-01T00:00:00Z","what":"grow","why":"x"}\n{"seq":1,"at":"never","what":"grow","why":"x"}\nnull\n[]\n{"seq":2,"at":"2026-01-01T00:00:00Z","what":"grow","why":7}\n');
+      expect(new FileJournal(path, clock).tail(9)).to.deep.equal([]);
+      mkdirSync(join(dir, "folder.jsonl"));
+      const j = new FileJournal(join(dir, "folder.jsonl"), clock, (l) => said.push(l));
+      j.write("grow", "why");
+      expect(j.tail(9).map((e) => e.what)).to.deep.equal(["grow"]);
+      expect(said.join()).to.match(/not written/);
     });
     it("keeps within its size", () => {
       const path = join(dir, "journal.jsonl"), j = new FileJournal(path, clock, undefined, 2_000);

@@ -1,6 +1,8 @@
 import { expect } from "chai";
 import type { Member, PoolView } from "../../../controller/ports";
 import { OpenstackPool } from "../../../controller/adapters/openstack-pool";
+import { TypedPools } from "../../../controller/adapters/typed-pools";
+import { isGroupOf, typeOfStack, typeStackPrefix } from "../../../components/openstack/stacks";
 import { CloudError } from "../../../components/errors";
 import { FakeHeat } from "../../support/fake-heat";
 import { seeded } from "../../simulator/world/random";
@@ -284,6 +286,96 @@ describe("the pool on Heat", () => {
     b.fault = { on: /./, error: new CloudError("auth", "GET orchestration: HTTP 401") };
     const seen = await b.pool.observe();
     expect([seen.known, seen.known ? "" : seen.reason]).to.satisfy(([k, r]: [boolean, string]) => !k && r.includes("401"));
+  });
+
+  describe("with several types", () => {
+    const PREFIX = "g-workers-u-";
+    const stackOf = (h: FakeHeat): { stackName: string; stackId: string } => ({ stackName: h.name, stackId: `id-${h.name}` });
+    const typed = (b: Bench, large: FakeHeat | undefined): TypedPools | OpenstackPool => {
+      const target = { kind: "openstack", authUrl: "", ...stackOf(b.heat), stackPrefix: PREFIX, ...(large === undefined ? {} : { types: { large: stackOf(large) } }) } as const;
+      const common = { api: b.heat.api(), target, nowMs: () => b.nowMs };
+      const first = new OpenstackPool({ ...common, limits: b.limits });
+      return large === undefined ? first : new TypedPools(new Map([["worker", first], ["large", new OpenstackPool({ ...common, type: "large", limits: { min: 0, max: 2 } })]]));
+    };
+    const rest = async (b: Bench, pool: TypedPools | OpenstackPool): Promise<readonly Member[]> => {
+      let members: readonly Member[] = [];
+      for (let i = 0; i < 60; i += 1) {
+        const seen = await pool.observe();
+        if (seen.known) ({ members } = seen.value);
+        await pool.tend();
+        b.nowMs += 1_000;
+      }
+      return members;
+    };
+    const bench = (): { b: Bench; large: FakeHeat; pool: TypedPools | OpenstackPool } => {
+      const b = new Bench();
+      const large = b.group(`${PREFIX}t-large-b`, "2026-01-01T00:00:00Z", 0, 7); // older than the first one's: no former stack all the same
+      b.heat.former.push(large);
+      return { b, large, pool: typed(b, large) };
+    };
+
+    it("grows each in its own stack, up to its own maximum, and shows them as one group", async () => {
+      const { b, large, pool } = bench();
+      await pool.observe();
+      expect(await pool.grow(names(1))).to.include({ accepted: 1 });
+      expect(await pool.grow(names(3), "large")).to.include({ accepted: 2, failureClass: "quota" });
+      const coming = await pool.observe();
+      expect(coming.known && coming.value.members.map((m) => m.type).sort()).to.deep.equal(["large", "large", "worker", "worker"]);
+      expect(coming.known && new Set(coming.value.members.map((m) => m.id)).size, "placeholders of two types are not one").to.equal(4);
+      const all = await rest(b, pool);
+      expect(all.map((m) => [m.type, m.retiring])).to.have.deep.members([["worker", undefined], ["worker", undefined], ["large", undefined], ["large", undefined]]);
+      expect(large.exists).to.equal(true);
+      expect(await pool.grow(names(1), "huge")).to.include({ failureClass: "invalid", wait: true });
+    });
+    it("removes from the group that it is of, and asks about each", async () => {
+      const { b, pool } = bench();
+      await pool.observe();
+      await pool.grow(names(2), "large");
+      const victim = (await rest(b, pool)).find((m) => m.type === "large")?.id ?? "";
+      expect(await pool.statusNow(victim)).to.deep.equal({ known: true, value: "running" });
+      for (let i = 0; i < 60 && (await pool.remove(victim)) !== "gone"; i += 1) b.nowMs += 1_000;
+      expect((await rest(b, pool)).map((m) => m.type).sort()).to.deep.equal(["large", "worker"]);
+      expect(b.killed).to.deep.equal([victim]);
+    });
+    it("does not know how many there are while one of the groups is not to be seen", async () => {
+      const { b, large } = bench();
+      const target = { kind: "openstack", authUrl: "", ...stackOf(b.heat), stackPrefix: PREFIX, types: { large: stackOf(large) } } as const;
+      const api = b.heat.api(async (label, effect) => {
+        if (label.includes("t-large")) throw new CloudError("transient", "HTTP 503", { status: 503 });
+        return effect();
+      });
+      const pool = new TypedPools(new Map([["worker", new OpenstackPool({ api, target, limits: b.limits, nowMs: () => b.nowMs })], ["large", new OpenstackPool({ api, target, type: "large", limits: { min: 0, max: 2 }, nowMs: () => b.nowMs })]]));
+      const seen = await pool.observe();
+      expect([seen.known, seen.known ? "" : seen.reason]).to.deep.equal([false, "workers of type large: HTTP 503"]);
+    });
+    it("makes no more of a type whose stack is gone, while the others go on", async () => {
+      const { large, pool } = bench();
+      large.exists = false;
+      const seen = await pool.observe();
+      expect(seen.known && seen.value.closing).to.equal(undefined);
+      expect(await pool.grow(names(1), "large")).to.include({ failureClass: "gone", wait: true });
+      expect(await pool.grow(names(1))).to.include({ accepted: 1 });
+    });
+    it("lets workers of a type retire that is no longer declared, and leaves its stack to `pulumi up`", async () => {
+      const { b, large, pool } = bench();
+      await pool.observe();
+      await pool.grow(names(1), "large");
+      await rest(b, pool);
+      const without = typed(b, undefined);
+      const left = await rest(b, without);
+      expect(left.map((m) => [m.type, m.retiring])).to.deep.equal([["worker", undefined], ["large", "its worker type large is no longer declared"]]);
+      const id = left[1]?.id ?? "";
+      for (let i = 0; i < 60 && (await without.remove(id)) !== "gone"; i += 1) b.nowMs += 1_000;
+      await rest(b, without);
+      expect(large.exists, "an `up` may be just making it").to.equal(true);
+    });
+    it("tells prefixes of types from one another", () => {
+      expect(isGroupOf("g-", "g-abc123")).to.equal(true);
+      expect(isGroupOf("g-", "g-t-large-abc123")).to.equal(false);
+      expect(isGroupOf("g-t-big-", "g-t-big-one-abc123")).to.equal(false);
+      expect(isGroupOf(typeStackPrefix("g-", "big-one"), "g-t-big-one-abc123")).to.equal(true);
+      expect([typeOfStack("g-", "g-t-big-one-abc123"), typeOfStack("g-", "g-abc123"), typeOfStack("", "t-x-1")]).to.deep.equal(["big-one", undefined, undefined]);
+    });
   });
 
   it("asks nova for one server by itself", async () => {

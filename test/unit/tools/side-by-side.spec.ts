@@ -40,7 +40,7 @@ describe("items side by side", () => {
     await w.end("g1");
     await w.end("g2");
     await w.end("g3");
-    expect((await all).map((r) => r.title).sort()).to.deep.equal(["g1", "g2", "g3", "s", "u"]);
+    expect((await all).map((r) => r.result.title).sort()).to.deep.equal(["g1", "g2", "g3", "s", "u"]);
     expect(w.most()).to.equal(2);
   });
 
@@ -61,7 +61,7 @@ describe("items side by side", () => {
     await w.tick();
     expect(w.written).to.deep.equal(["\n== u\n"]);
     await w.end("u");
-    expect(await all).to.deep.equal([{ title: "u" }]);
+    expect(await all).to.deep.equal([{ title: "u", seconds: 0, result: { title: "u" } }]);
   });
 
   it("begins nothing after one that was interrupted, and waits for those at work", async () => {
