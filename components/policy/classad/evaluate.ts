@@ -97,8 +97,8 @@ export class Run {
       if (tested.kind === "unknown") return UNKNOWN;
       return tested.kind === "undefined" ? this.value(otherwise, frame) : tested;
     }
-    if (tested.kind === "undefined") return UNDEFINED;
-    if (tested.kind === "unknown") return either(this.value(then, frame), this.value(otherwise, frame));
+    // Not even two equal branches say what comes: the test may be undefined, or no truth value at all.
+    if (tested.kind === "undefined" || tested.kind === "unknown") return tested;
     const holds = truth(tested);
     if (holds === undefined) return ERROR;
     return this.value(holds ? then : otherwise, frame);
@@ -168,9 +168,6 @@ export class Run {
 }
 
 const flip = (frame: Frame): Frame => ({ my: frame.target!, target: frame.my });
-
-/** What one of two values is, when it is not known which. */
-export const either = (a: Value, b: Value): Value => (identical(a, b) === true ? a : UNKNOWN);
 
 function unary(op: "!" | "-" | "+" | "~", a: Value): Value {
   if (a.kind === "undefined" || a.kind === "unknown") return a;
