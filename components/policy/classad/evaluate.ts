@@ -207,7 +207,8 @@ function logical(op: "&&" | "||", a: Value, b: Value): Value {
   if (decided !== undefined) return decided;
   const right = b.kind === "undefined" || b.kind === "unknown" ? b : truth(b) === undefined ? ERROR : boolean(truth(b)!);
   if (a.kind !== "undefined" && a.kind !== "unknown") return right;
-  // The left side says nothing: the right one may still decide.
+  // The left side says nothing: the right one may still decide. (That an unknown one might be an error is left out of account: HTCondor
+  // would make an error of it, and every offer that is only declared would be unsure about file transfer.)
   if (right.kind === "boolean" && right.value === (op === "||")) return right;
   if (right.kind === "error") return a.kind === "unknown" ? UNKNOWN : ERROR;
   return a.kind === "unknown" || right.kind === "unknown" ? UNKNOWN : UNDEFINED;
