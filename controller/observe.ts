@@ -8,7 +8,7 @@ import { effectiveLimits } from "../components/policy/scaling";
 import { freeRooms, leadMs, learn, lessStarting } from "./learn";
 import type { Look, Memory, Merged } from "./memory";
 import { merge } from "./merge";
-import type { Gate, JournalEntry, QueueView } from "./ports";
+import type { Gate, JournalEntry, Observed, QueueView } from "./ports";
 
 /** One look at the grid, put together: what policy decides on, and what the status shows. */
 export interface Picture {
@@ -42,7 +42,8 @@ const GAP_MS = 30_000;
 
 /** Turns a look into plain data. */
 export function picture(memory: Memory, p: PictureInput): Picture {
-  const { look, config, override, nowMs, wallMs } = p;
+  const { config, override, nowMs, wallMs } = p;
+  const look = { ...p.look, queue: withoutCollector(p.look.queue) };
   const { pool, queue } = look;
   const gapMs = Math.max(GAP_MS, config.scaling.intervalSeconds * 1000 * GAP_INTERVALS);
   const workers = pool.known
@@ -76,6 +77,19 @@ function demandOf(memory: Memory, queue: QueueView, workers: readonly Merged[], 
     most: Math.max(0, effectiveLimits(config.workers, override).max - workers.length), unreadable: queue.unreadable,
     limitsLeft: queue.limitsLeft, spareSlots: config.scaling.spareSlots, nowMs, queueNowMs: wallMs, leadMs: leadMs(memory),
   });
+}
+
+/**
+ * The schedd knows jobs on machines that the collector does not list: one such machine may be dead, most of them together tell of a
+ * collector that has just begun. Nobody is absent or idle by its word then.
+ */
+function withoutCollector(queue: Observed<QueueView>): Observed<QueueView> {
+  if (!queue.known || queue.partial !== undefined) return queue;
+  const { machines, running } = queue.value;
+  const listed = new Set(machines.map((m) => m.name));
+  const lacking = new Set(running.flatMap((j) => (listed.has(j.machine) ? [] : [j.machine]))).size;
+  if (lacking < 2 || lacking <= listed.size) return queue;
+  return { ...queue, partial: `jobs run on ${lacking} machines that the collector does not list, which lists ${listed.size}` };
 }
 
 /** The operator's own rules, judged on what this look and those before it have shown. */

@@ -195,7 +195,8 @@ class Demanding {
 
   constructor(private readonly input: DemandInput) {
     const cheapestFirst = [...input.offers].sort((a, b) => (a.price ?? 0) - (b.price ?? 0) || (a.type < b.type ? -1 : a.type > b.type ? 1 : 0));
-    this.offers = cheapestFirst.map(prepareOffer);
+    // What an ad says is read only for somebody who asks: most looks find nobody waiting.
+    this.offers = input.groups.length === 0 ? [] : cheapestFirst.map(prepareOffer);
     this.packing = new Packing(input.free, input.coming, cheapestFirst, input.most);
     this.limitsLeft = { ...input.limitsLeft };
   }

@@ -19,7 +19,7 @@ export const ALIKE_BY = [
   "DeferralTime", "DeferralPrepTime", "DeferralWindow", "ScheddInterval",
 ] as const;
 export const RUNNING_ATTRIBUTES = [
-  "ClusterId", "ProcId", "JobStatus", "JobUniverse", "Owner", "RemoteHost", "AllRemoteHosts", "JobCurrentStartDate", "ConcurrencyLimits", "LastRemoteHost", "EnteredCurrentStatus",
+  "ClusterId", "ProcId", "JobStatus", "JobUniverse", "Owner", "RemoteHost", "AllRemoteHosts", "JobCurrentStartDate", "ConcurrencyLimits", "LastRemoteHost", "NumJobCompletions", "EnteredCurrentStatus",
 ] as const;
 /** Jobs that have a host, and waiting ones that had one and came back. */
 export const RUNNING = "RemoteHost =!= undefined || (JobStatus == 1 && LastRemoteHost =!= undefined)";
@@ -201,7 +201,8 @@ export function parseOccupied(ads: readonly Ad[]): Occupied {
     if (NEEDS_NO_WORKER.has(number(ad, "JobUniverse") ?? 5)) continue; // its host is the master
     if (status === WAITING || status === HELD || hosts.length === 0) {
       const machine = text(ad, "LastRemoteHost")?.replace(/^.*@/, "");
-      if (status === WAITING && machine !== undefined) returned.push({ id, machine, atMs: ms(number(ad, "EnteredCurrentStatus")) ?? 0 });
+      // One that ended there and was queued again by its own policy (max_retries) says nothing of the machine.
+      if (status === WAITING && machine !== undefined && (number(ad, "NumJobCompletions") ?? 0) === 0) returned.push({ id, machine, atMs: ms(number(ad, "EnteredCurrentStatus")) ?? 0 });
       continue;
     }
     const state = status === SUSPENDED ? "suspended" : status === REMOVED ? "removing" : "running";
