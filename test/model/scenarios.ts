@@ -38,7 +38,10 @@ export function modelOf(sc: Scenario, off: readonly Guard[] = []): Model<World> 
     initial,
     steps: (s) => {
       const out: Step<World>[] = [];
-      worldSteps(s, p, out);
+      worldSteps(s, {
+        max: p.max, ads: true, isAboutToEnd: (w) => w.minds.some((m) => m.asked === 3),
+        isBetweenPasses: s.controllers.every((c) => c.at === "list" || c.at === "down" || c.at === "waiting"),
+      }, out);
       controllerSteps(s, p, out);
       return out;
     },

@@ -1,19 +1,29 @@
 import type { Step } from "./explorer";
-import type { Protocol } from "./rules";
 import { adOf, hasJob, isAlive, isReached, spend, withWorker, type World, type Worker } from "./world";
 
+/** What the world must know of the controllers and of time. */
+export interface Bearings {
+  readonly max: number;
+  /** A3: a controller has the last answer about this worker, and its call is on the way. */
+  isAboutToEnd(w: Worker, i: number): boolean;
+  /** A4: what ends by the time that has passed does so between two passes. */
+  readonly isBetweenPasses: boolean;
+  /** Ads come in and expire at any time; else somebody else plays them. */
+  readonly ads: boolean;
+}
+
 /** What cloud, startd, collector, schedd and operator may do next. */
-export function worldSteps(s: World, p: Protocol, out: Step<World>[]): void {
+export function worldSteps(s: World, b: Bearings, out: Step<World>[]): void {
   for (let i = 0; i < s.workers.length; i += 1) {
     const w = s.workers[i]!;
     serverSteps(s, i, w, out);
-    poolSteps(s, i, w, out);
-    faultSteps(s, i, w, out);
+    poolSteps(s, i, w, b, out);
+    faultSteps(s, i, w, b, out);
     operatorSteps(s, i, w, out);
   }
   if (s.left.submissions > 0) out.push({ label: "a job is submitted", kind: "fault", next: spend({ ...s, waiting: s.waiting + 1 }, "submissions") });
   if (s.left.sizeOrders > 0) {
-    for (let n = 0; n <= p.max; n += 1) if (n !== s.size) out.push({ label: `the operator says: scale ${n}`, kind: "fault", next: spend({ ...s, size: n }, "sizeOrders") });
+    for (let n = 0; n <= b.max; n += 1) if (n !== s.size) out.push({ label: `the operator says: scale ${n}`, kind: "fault", next: spend({ ...s, size: n }, "sizeOrders") });
   }
 }
 
@@ -38,23 +48,19 @@ export function heard(w: Worker): Partial<Worker> {
   return { ad: adOf(w), minds: w.minds.map((m) => (m.badLooks > 0 && !m.heardSince ? { ...m, heardSince: true } : m)) };
 }
 
-/** A3: a controller has the last answer, and its call is on the way. */
-const isAboutToEnd = (w: Worker): boolean => w.minds.some((m) => m.asked === 3);
-
 /** The job of a claim or of a match goes back to those that wait. */
 const giveBack = (s: World): World => ({ ...s, waiting: s.waiting + 1 });
 
-function poolSteps(s: World, i: number, w: Worker, out: Step<World>[]): void {
+function poolSteps(s: World, i: number, w: Worker, b: Bearings, out: Step<World>[]): void {
   const step = (label: string, next: World): void => void out.push({ label, kind: "fair", next });
-  if (isReached(w) && (w.ad !== adOf(w) || w.minds.some((m) => m.badLooks > 0 && !m.heardSince))) step(`collector hears from w${i}: ${adOf(w)}`, withWorker(s, i, heard(w)));
-  // A4: what ends by the time that has passed does so between two passes, and no ad unseen.
-  const isBetweenPasses = s.controllers.every((c) => c.at === "list" || c.at === "down" || c.at === "waiting");
-  if (isBetweenPasses && !isReached(w) && w.ad !== "none" && w.minds.every((m) => m.silentLooks === 0)) step(`collector: the ad of w${i} expires`, withWorker(s, i, { ad: "none" }));
+  if (b.ads && isReached(w) && (w.ad !== adOf(w) || w.minds.some((m) => m.badLooks > 0 && !m.heardSince))) step(`collector hears from w${i}: ${adOf(w)}`, withWorker(s, i, heard(w)));
+  // A4: no ad expires unseen.
+  if (b.ads && b.isBetweenPasses && !isReached(w) && w.ad !== "none" && w.minds.every((m) => m.silentLooks === 0)) step(`collector: the ad of w${i} expires`, withWorker(s, i, { ad: "none" }));
   if (s.waiting > 0 && w.ad === "unclaimed" && !w.matched) step(`negotiator matches a job with w${i}`, withWorker({ ...s, waiting: s.waiting - 1 }, i, { matched: true }));
   if (w.matched) {
     // A3: not between the last answer and the call that ends the server.
     if (isReached(w) && w.startd === "unclaimed") {
-      if (!isAboutToEnd(w)) step(`schedd claims w${i}`, withWorker(s, i, { matched: false, startd: "claimed" }));
+      if (!b.isAboutToEnd(w, i)) step(`schedd claims w${i}`, withWorker(s, i, { matched: false, startd: "claimed" }));
     }
     else step(`w${i} refuses the claim or does not answer`, withWorker(giveBack(s), i, { matched: false }));
   }
@@ -67,7 +73,7 @@ function poolSteps(s: World, i: number, w: Worker, out: Step<World>[]): void {
     // The schedd may keep the claim for its next job, without asking the negotiator again.
     if (w.startd === "busy" && s.waiting > 0) step(`the job on w${i} is done, its claim is used for the next one`, withWorker({ ...s, waiting: s.waiting - 1 }, i, { startd: "claimed", recorded: false }));
   }
-  if (isBetweenPasses && w.recorded && (!hasJob(w) || w.cutOff)) {
+  if (b.isBetweenPasses && w.recorded && (!hasJob(w) || w.cutOff)) {
     const startd = w.startd === "busy" ? "unclaimed" : w.startd === "retiring" ? "drained" : w.startd;
     step(`the lease of the job on w${i} is over`, withWorker(giveBack(s), i, { recorded: false, startd }));
   }
@@ -75,7 +81,7 @@ function poolSteps(s: World, i: number, w: Worker, out: Step<World>[]): void {
   if (w.hangs) step(`the startd of w${i} answers again`, withWorker(s, i, { hangs: false }));
 }
 
-function faultSteps(s: World, i: number, w: Worker, out: Step<World>[]): void {
+function faultSteps(s: World, i: number, w: Worker, b: Bearings, out: Step<World>[]): void {
   const fault = (label: string, next: World): void => void out.push({ label, kind: "fault", next });
   if (s.left.cuts > 0 && isAlive(w) && !w.cutOff) fault(`the network does not reach w${i} any more`, spend(withWorker(s, i, { cutOff: true }), "cuts"));
   if (s.left.hangs > 0 && isAlive(w) && !w.hangs) fault(`the startd of w${i} hangs`, spend(withWorker(s, i, { hangs: true }), "hangs"));
@@ -83,7 +89,7 @@ function faultSteps(s: World, i: number, w: Worker, out: Step<World>[]): void {
   if (s.left.deaths > 0 && w.server === "running") fault(`w${i} crashes and is off`, spend(dies(s, i, "stopped"), "deaths"));
   if (s.left.vanishings > 0 && w.server === "running") fault(`somebody deletes the server of w${i}`, spend(withWorker(dies(s, i, "absent"), i, { token: false, lag: 0, broken: false }), "vanishings"));
   if (s.left.brokenBoots > 0 && w.server === "starting" && !w.token) fault(`w${i} will not come up`, spend(withWorker(s, i, { broken: true }), "brokenBoots"));
-  if (s.left.reopened > 0 && w.startd === "drained" && !isAboutToEnd(w)) fault(`w${i} is back in service by a restart of its startd or by hand`, spend(withWorker(s, i, { startd: "unclaimed" }), "reopened"));
+  if (s.left.reopened > 0 && w.startd === "drained" && !b.isAboutToEnd(w, i)) fault(`w${i} is back in service by a restart of its startd or by hand`, spend(withWorker(s, i, { startd: "unclaimed" }), "reopened"));
 }
 
 function operatorSteps(s: World, i: number, w: Worker, out: Step<World>[]): void {
