@@ -86,14 +86,21 @@ async function mayGo(d: Removal, w: Merged, seen: SeenWorker, h: Hands, again: b
   // First whatever closes it for good, then whether anything is there: nothing can come in between.
   const closed = await close(d, w, h, again);
   if (closed !== "goes") return closed.why === undefined ? closed.verdict : says(closed.verdict, closed.why);
-  const [there, status] = await Promise.all([h.occupancy(w.machineName), h.pool.statusNow(w.id)]);
-  if (!there.known) return says("wait", `HTCondor does not say what runs there: ${there.reason}`); // guard: unknown is never idle
+  const status = await h.pool.statusNow(w.id);
   if (!status.known) return says("wait", `the cloud does not say how it is: ${status.reason}`);
-  if (d.basis === "off") {
-    if (!OFF.has(status.value)) return says("stays", `the cloud's list said ${w.server}, asked for it alone it says ${status.value}`); // guard: asked alone
-    if (there.value.hasAd) return says("stays", "the cloud says that it is off, and the pool knows it"); // guard: a live ad at the last moment
-  } else if (there.value.jobs > 0 || there.value.claims > 0) return says("stays", `${Math.max(there.value.jobs, there.value.claims)} jobs are there after all`); // guard: jobs are asked about
-  if ((d.basis === "off" || d.basis === "lost") && seen.address !== undefined) return silent(d, w, seen.address, h, says);
+  if (d.basis === "off" && !OFF.has(status.value)) return says("stays", `the cloud's list said ${w.server}, asked for it alone it says ${status.value}`); // guard: asked alone
+  if ((d.basis === "off" || d.basis === "lost") && seen.address !== undefined) {
+    const verdict = await silent(d, w, seen.address, h, says);
+    if (verdict !== "goes") return verdict;
+  }
+  // HTCondor comes last: whoever returns while the slower ones are asked has an ad before it can be given a job.
+  const there = await h.occupancy(w.machineName);
+  if (!there.known) return says("wait", `HTCondor does not say what runs there: ${there.reason}`); // guard: unknown is never idle
+  if (d.basis !== "drained") {
+    if (there.value.hasAd) return says("stays", "the pool knows it after all"); // guard: a live ad at the last moment
+  }
+  if (d.basis === "off") return "goes";
+  if (there.value.jobs > 0 || there.value.claims > 0) return says("stays", `${Math.max(there.value.jobs, there.value.claims)} jobs are there after all`); // guard: jobs are asked about
   return "goes";
 }
 
