@@ -1,7 +1,10 @@
 import { loadavg } from "node:os";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 
-/** What a bench measured: the last line of its output. Figures are numbers with units in their names, ratios where there is something to compare. */
+/**
+ * What a bench measured: the last line of its output. Figures are numbers with units in their names, ratios where there is something to
+ * compare.
+ */
 export type Figures = Readonly<Record<string, number | string | boolean>>;
 
 export interface Bench {
@@ -41,13 +44,17 @@ export interface Streams {
 const ownStreams: Streams = { out: (t) => void process.stdout.write(t), err: (t) => void process.stderr.write(t) };
 
 /** `npm run bench -- NAME [--json] [flags of the bench]`. */
-export async function benchCommand(benches: Benches, argv: readonly string[], setUp: () => Promise<boolean>, { out, err }: Streams = ownStreams): Promise<number> {
+export async function benchCommand(
+  benches: Benches, argv: readonly string[], setUp: () => Promise<boolean>, { out, err }: Streams = ownStreams,
+): Promise<number> {
   const [name = "", ...rest] = argv;
   const wrong = (text: string): number => (err(`npm run bench: ${text}\n`), 2);
   if (["", "help", "--help", "-h"].includes(name)) return (out(await help(benches)), name === "" ? 2 : 0);
   const bench = await benches[name]?.();
   if (bench === undefined) return wrong(`there is no bench ${name}; there are: ${Object.keys(benches).join(", ")}`);
-  const options: Record<string, NonNullable<ParseArgsConfig["options"]>[string]> = { json: { type: "boolean" }, help: { type: "boolean", short: "h" } };
+  const options: Record<string, NonNullable<ParseArgsConfig["options"]>[string]> = {
+    json: { type: "boolean" }, help: { type: "boolean", short: "h" },
+  };
   for (const [flag, [preset]] of Object.entries(bench.flags)) options[flag] = { type: "string", default: preset };
   let values: Record<string, unknown>;
   try {

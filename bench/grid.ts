@@ -16,7 +16,9 @@ export interface BenchGrid {
 }
 
 /** A cloud of its own with the documented local grid's stack on it, not deployed yet; everything is gone afterwards. */
-export async function withStack<T>(what: string, print: (line: string) => void, measure: (session: Session<LocalCloudProcess>) => Promise<T>): Promise<T> {
+export async function withStack<T>(
+  what: string, print: (line: string) => void, measure: (session: Session<LocalCloudProcess>) => Promise<T>,
+): Promise<T> {
   const stateDir = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "elastigrid", "bench");
   const lock = await lockFolder(stateDir, what);
   try {
@@ -56,5 +58,7 @@ export const withGrid = <T>(what: string, print: (line: string) => void, measure
 /** Sets the size by order and waits until exactly that many workers are in the pool and in no other state. */
 export async function resize(master: Master, size: number): Promise<void> {
   const pool = "$(condor_status -af Machine | sort -u | wc -l)";
-  await master.run(`elastigrid scale ${size} >/dev/null; n=0; until [ "${pool}" -eq ${size} ]; do n=$((n + 1)); [ $n -lt ${READY_SECONDS * 2} ] || exit 1; sleep 0.5; done`);
+  await master.run(
+    `elastigrid scale ${size} >/dev/null; n=0; until [ "${pool}" -eq ${size} ]; do n=$((n + 1)); [ $n -lt ${READY_SECONDS * 2} ] || exit 1; sleep 0.5; done`,
+  );
 }

@@ -60,14 +60,22 @@ async function grow(master: Master, from: number, to: number): Promise<Join[]> {
   const startMs = Number(lines.find((l) => l.startsWith("from "))?.slice(5)) * 1000;
   const journal = lines.filter((l) => l.startsWith("{")).map((l) => JSON.parse(l) as { at: string; what: string; worker?: string });
   const since = (what: string, worker?: string): number =>
-    Math.min(...journal.filter((e) => e.what === what && (worker === undefined || e.worker === worker)).map((e) => Date.parse(e.at)).filter((ms) => ms >= startMs));
+    Math.min(
+      ...journal.filter(
+        (e) => e.what === what && (worker === undefined || e.worker === worker),
+      ).map((e) => Date.parse(e.at)).filter((ms) => ms >= startMs),
+    );
   const orderedMs = since("grow");
   const joins = lines.filter((l) => l.startsWith("ad ")).map((l) => {
     const [, uuid = "", at = ""] = l.split(" ");
-    return { tokenSeconds: (since("enrol", `w-${uuid.slice(0, 8)}`) - orderedMs) / 1000, adSeconds: (Number(at) * 1000 - orderedMs) / 1000 };
+    return {
+      tokenSeconds: (since("enrol", `w-${uuid.slice(0, 8)}`) - orderedMs) / 1000, adSeconds: (Number(at) * 1000 - orderedMs) / 1000,
+    };
   });
   if (joins.length !== to - from) throw new Error(`${joins.length} of ${to - from} workers joined in time`);
   return joins;
 }
 
-const describe = (joins: readonly Join[]): string => joins.map((j) => `token ${j.tokenSeconds.toFixed(1)} s, in pool ${j.adSeconds.toFixed(1)} s`).join("; ");
+const describe = (joins: readonly Join[]): string => joins.map(
+  (j) => `token ${j.tokenSeconds.toFixed(1)} s, in pool ${j.adSeconds.toFixed(1)} s`,
+).join("; ");

@@ -4,7 +4,9 @@ import type { ControllerConfig } from "../components/config/controller-config";
 import type { RunningJob, WaitingGroup } from "../components/policy/demand";
 import { workerHostname } from "../components/policy/names";
 import { Controller } from "../controller/loop";
-import { known, type JournalEntry, type Machine, type Member, type Pool, type PoolView, type Queue, type QueueView } from "../controller/ports";
+import {
+  known, type JournalEntry, type Machine, type Member, type Pool, type PoolView, type Queue, type QueueView,
+} from "../controller/ports";
 import { percentile, positive, round, type Bench } from "./bench";
 
 const GOAL_MS = 100, GOAL_MIB = 200;
@@ -16,7 +18,10 @@ const DOMAIN = "grid.internal";
 /** One pass of the controller over a large pool and a long queue: what it costs beyond asking for them. */
 export const pass: Bench = {
   about: `one pass of the controller with a large pool and queue (goal ${GOAL_MS} ms, ${GOAL_MIB} MiB), against a tenth of both`,
-  flags: { workers: ["10000", "workers in the pool"], jobs: ["100000", "jobs in the queue: as many run as fit, the others wait"], passes: ["30", "passes that are measured"] },
+  flags: {
+    workers: ["10000", "workers in the pool"], jobs: ["100000", "jobs in the queue: as many run as fit, the others wait"],
+    passes: ["30", "passes that are measured"],
+  },
   needs: "nothing",
   async run(flags, print) {
     const size = { workers: positive(flags, "workers"), jobs: positive(flags, "jobs"), passes: positive(flags, "passes") };
@@ -60,7 +65,9 @@ function inProcess(size: Size): Promise<Measured> {
     let out = "";
     child.stdout.setEncoding("utf8").on("data", (t: string) => (out += t));
     child.on("error", reject);
-    child.on("close", (code) => (code === 0 ? resolve(JSON.parse(out) as Measured) : reject(new Error(`the measured process ended with ${code}`))));
+    child.on(
+      "close", (code) => (code === 0 ? resolve(JSON.parse(out) as Measured) : reject(new Error(`the measured process ended with ${code}`))),
+    );
   });
 }
 
@@ -80,12 +87,23 @@ class World {
       const id = uuid(i), name = `${workerHostname(id)}.${DOMAIN}`;
       const claims = Math.min(VCPUS, Math.max(0, fit - i * VCPUS));
       const room = (cpus: number) => ({ cpus, memoryMiB: cpus * 1_024, diskMiB: cpus * 4_096 });
-      members.push({ id, name: `grid-worker-${i}`, status: "running", copying: false, macs: [`22:00:00:00:${(i >> 8).toString(16)}:${(i & 255).toString(16)}`] });
-      machines.push({ name, serverId: id, claims, draining: false, drained: false, total: room(VCPUS), free: room(VCPUS - claims), cpuPercent: 90, heardAtMs: this.turn * 1_000, address: `10.77.${i >> 8}.${i & 255}:9618` });
+      const mac = `22:00:00:00:${(i >> 8).toString(16)}:${(i & 255).toString(16)}`;
+      members.push({ id, name: `grid-worker-${i}`, status: "running", copying: false, macs: [mac] });
+      machines.push({
+        name, serverId: id, claims, draining: false, drained: false, total: room(VCPUS), free: room(VCPUS - claims), cpuPercent: 90,
+        heardAtMs: this.turn * 1_000, address: `10.77.${i >> 8}.${i & 255}:9618`,
+      });
       // A tenth of the jobs is new at each look, as with jobs of a minute and looks every few seconds.
-      for (let c = 0; c < claims; c += 1) running.push({ id: `${i}.${c + (i % 10 === this.turn % 10 ? this.turn : 0)}`, owner: `user${i % 50}`, machine: name, state: "running", startedAtMs: this.turn * 1_000 - 30_000 });
+      const isNew = i % 10 === this.turn % 10 ? this.turn : 0, startedAtMs = this.turn * 1_000 - 30_000;
+      for (let c = 0; c < claims; c += 1) running.push({ id: `${i}.${c + isNew}`, owner: `user${i % 50}`, machine: name, state: "running", startedAtMs });
     }
-    return { pool: { members }, queue: { machines, running, groups: this.groups(this.size.jobs - running.length), counts: { waiting: this.size.jobs - running.length, running: running.length, held: 0 } } };
+    return {
+      pool: { members },
+      queue: {
+        machines, running, groups: this.groups(this.size.jobs - running.length),
+        counts: { waiting: this.size.jobs - running.length, running: running.length, held: 0 },
+      },
+    };
   }
 
   private groups(waiting: number): WaitingGroup[] {
@@ -93,7 +111,10 @@ class World {
       const request = { cpus: 1 + (g % VCPUS), memoryMiB: 128 * (1 + (g % 7)), diskMiB: 1 };
       return {
         key: `5/${g}`, count: Math.floor(waiting / GROUPS) + (g < waiting % GROUPS ? 1 : 0), exampleId: `${1_000_000 + g}.0`, owner: `user${g % 50}`, queuedAtMs: 1_000, request,
-        ad: { RequestCpus: String(request.cpus), RequestMemory: String(request.memoryMiB), RequestDisk: "1024", Requirements: '(TARGET.Arch == "X86_64") && (TARGET.Memory >= RequestMemory) && (TARGET.Cpus >= RequestCpus)' },
+        ad: {
+          RequestCpus: String(request.cpus), RequestMemory: String(request.memoryMiB), RequestDisk: "1024",
+          Requirements: '(TARGET.Arch == "X86_64") && (TARGET.Memory >= RequestMemory) && (TARGET.Cpus >= RequestCpus)',
+        },
       };
     });
   }
@@ -105,7 +126,9 @@ async function measure(size: Size): Promise<Measured> {
   const refuse = (): never => {
     throw new Error("a pass over a steady pool must not act");
   };
-  const pool: Pool = { observe: async () => known(look.pool), statusNow: async () => known("running"), grow: refuse, start: refuse, remove: refuse };
+  const pool: Pool = {
+    observe: async () => known(look.pool), statusNow: async () => known("running"), grow: refuse, start: refuse, remove: refuse,
+  };
   const queue: Queue = {
     observe: async () => known(look.queue), occupancy: async () => known(new Map()), probe: async () => ({ answer: "silent" as const, detail: "" }), jobs: async () => known([]),
     fence: refuse, cancelDrain: refuse, evict: refuse, gone: refuse,
@@ -113,14 +136,17 @@ async function measure(size: Size): Promise<Measured> {
   const journal: JournalEntry[] = [];
   const alarm = { enabled: true, thresholdPercent: 80, periodSeconds: 60, evaluationPeriods: 1, cooldownSeconds: 60 };
   const config: ControllerConfig = {
-    gridName: "bench", gridUid: "u", poolDomain: DOMAIN, cloud: { kind: "cloudsigma", endpoint: "-", templateUuid: "t" }, enrolment: { address: "-", port: 1 },
+    gridName: "bench", gridUid: "u", poolDomain: DOMAIN,
+    cloud: { kind: "cloudsigma", endpoint: "-", templateUuid: "t" }, enrolment: { address: "-", port: 1 },
     workers: { min: 0, max: size.workers, vcpus: VCPUS, memoryMiB: VCPUS * 1_024, diskMiB: VCPUS * 4_096 },
     scaling: { intervalSeconds: 5, growStep: 100, shrinkStep: 100, cooldownSeconds: 60, idleSeconds: 300, joinTimeoutSeconds: 600 },
     alarms: { cpuHigh: alarm, cpuLow: { ...alarm, thresholdPercent: 10 } },
   };
   const controller = new Controller({
-    pool, queue, config, gate: { created: () => undefined, admitted: () => true, close: () => false }, clock: { nowMs: () => nowMs, monotonicMs: () => nowMs },
-    journal: { write: (what, why) => void journal.push({ seq: journal.length, at: "", what, why }), tail: () => [] }, override: { get: () => ({ drains: [] }), drainDone: () => undefined }, randomSuffix: () => "aaaaaa",
+    pool, queue, config, clock: { nowMs: () => nowMs, monotonicMs: () => nowMs }, randomSuffix: () => "aaaaaa",
+    gate: { created: () => undefined, admitted: () => true, close: () => false },
+    journal: { write: (what, why) => void journal.push({ seq: journal.length, at: "", what, why }), tail: () => [] },
+    override: { get: () => ({ drains: [] }), drainDone: () => undefined },
   });
   const times: number[] = [], cpuTimes: number[] = [];
   for (let i = 0; i < size.passes + WARM; i += 1) {
@@ -140,7 +166,12 @@ async function measure(size: Size): Promise<Measured> {
   const rssMiB = process.resourceUsage().maxRSS / 1_024;
   globalThis.gc?.();
   const heapMiB = process.memoryUsage().heapUsed / 2 ** 20, steady = times.slice(WARM);
-  return { ...size, firstMs: round(times[0] ?? 0), medianMs: round(percentile(steady, 0.5)), cpuMs: round(percentile(cpuTimes.slice(WARM), 0.5)), p95Ms: round(percentile(steady, 0.95)), heapMiB: round(heapMiB), rssMiB: round(rssMiB) };
+  return {
+    ...size, firstMs: round(times[0] ?? 0), medianMs: round(percentile(steady, 0.5)), cpuMs: round(percentile(cpuTimes.slice(WARM), 0.5)),
+    p95Ms: round(percentile(steady, 0.95)), heapMiB: round(heapMiB), rssMiB: round(rssMiB),
+  };
 }
 
-if (require.main === module) void measure(JSON.parse(process.argv[2] ?? "{}") as Size).then((m) => void process.stdout.write(JSON.stringify(m)));
+if (require.main === module) void measure(JSON.parse(process.argv[2] ?? "{}") as Size).then(
+  (m) => void process.stdout.write(JSON.stringify(m)),
+);

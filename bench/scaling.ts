@@ -11,7 +11,10 @@ const GOAL_SHARE = 6.9 / 6.99;
 /** Equal jobs on a group that grows by itself from one worker: how soon all work, and how well the work is spread. */
 export const scaling: Bench = {
   about: `a group grows from 1 to ${WORKERS_MAX} by itself: first jobs on all workers (goal ${GOAL_RAMP_SECONDS} s), scaling factor against its ceiling (goal 6.9 of 6.99 on 720 jobs)`,
-  flags: { jobs: ["72", "equal jobs"], seconds: ["14", "length of a job: the factor says little where it is short against the ramp"], rounds: ["1", "times"] },
+  flags: {
+    jobs: ["72", "equal jobs"], seconds: ["14", "length of a job: the factor says little where it is short against the ramp"],
+    rounds: ["1", "times"],
+  },
   needs: "grid",
   async run(flags, print) {
     const jobs = positive(flags, "jobs"), seconds = positive(flags, "seconds"), rounds = positive(flags, "rounds");
@@ -24,7 +27,9 @@ export const scaling: Bench = {
         await waitForJobs(master, "equal", 120 + jobs * seconds);
         const took = (Date.now() - submitted) / 1_000;
         const { verified, evicted, records } = await outcome(master, "equal", cluster, jobs);
-        if (verified !== jobs || evicted > 0) throw new Error(`${verified} of ${jobs} jobs right, ${evicted} evicted: these figures mean nothing`);
+        if (verified !== jobs || evicted > 0) throw new Error(
+          `${verified} of ${jobs} jobs right, ${evicted} evicted: these figures mean nothing`,
+        );
         const first = new Map<string, number>();
         for (const r of records) {
           const worker = (r.LastRemoteHost ?? "").split("@").at(-1) ?? "";
@@ -33,7 +38,9 @@ export const scaling: Bench = {
         factors.push((jobs * seconds) / took);
         // HTCondor notes whole seconds.
         ramps.push(Math.max(...first.values()) - Math.floor(submitted / 1_000));
-        print(`round ${i}: factor ${factors.at(-1)?.toFixed(3)}, ${took.toFixed(1)} s; first jobs on ${first.size} workers after ${ramps.at(-1)} s (${load()})`);
+        print(
+          `round ${i}: factor ${factors.at(-1)?.toFixed(3)}, ${took.toFixed(1)} s; first jobs on ${first.size} workers after ${ramps.at(-1)} s (${load()})`,
+        );
       }
     });
     const factor = percentile(factors, 0.5), ramp = percentile(ramps, 0.5), ceiling = scalingCeiling(jobs, WORKERS_MAX);
@@ -45,5 +52,8 @@ export const scaling: Bench = {
 };
 
 async function atMinimum(master: Master): Promise<void> {
-  await master.run(`elastigrid scale --auto >/dev/null; n=0; until [ "$(condor_status -af Machine | sort -u | wc -l)" -eq 1 ]; do n=$((n + 1)); [ $n -lt 240 ] || exit 1; sleep 0.5; done`, "", 130_000);
+  await master.run(
+    `elastigrid scale --auto >/dev/null; n=0; until [ "$(condor_status -af Machine | sort -u | wc -l)" -eq 1 ]; do n=$((n + 1)); [ $n -lt 240 ] || exit 1; sleep 0.5; done`,
+    "", 130_000,
+  );
 }

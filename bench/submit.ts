@@ -26,18 +26,28 @@ export const submit: Bench = {
         for (let s = 0; s < STEPS; s += 1) {
           const from = await lastCall(session.cloud);
           const submittedMs = await enqueue(master);
-          mine.push((await created(session.cloud, from) - submittedMs) / 1_000);
+          const createdMs = await created(session.cloud, from);
+          if (createdMs === undefined) throw new Error(
+            `no server was made within ${LIMIT_MS / 1_000} s of a job's submission; the controller: ${await lastWords(master)}`,
+          );
+          mine.push((createdMs - submittedMs) / 1_000);
           await master.run("sleep 2"); // the next one is not to be counted with it
         }
         seconds.push(...mine);
         print(`round ${r}: ${mine.map((x) => x.toFixed(1)).join(", ")} s (${load()})`);
         // All but the first go again, and their workers with them.
-        await master.run(`condor_rm $(condor_q -allusers -constraint 'JobBatchName == "needs-one"' -af ClusterId | sort -n | tail -n ${STEPS}) >/dev/null; n=0; until [ "$(condor_status -af Machine | sort -u | wc -l)" -le 1 ]; do n=$((n + 1)); [ $n -lt 180 ] || exit 1; sleep 1; done`, "", 200_000);
+        await master.run(
+          `condor_rm $(condor_q -allusers -constraint 'JobBatchName == "needs-one"' -af ClusterId | sort -n | tail -n ${STEPS}) >/dev/null; n=0; until [ "$(condor_status -af Machine | sort -u | wc -l)" -le 1 ]; do n=$((n + 1)); [ $n -lt 180 ] || exit 1; sleep 1; done`,
+          "", 200_000,
+        );
       }
       await master.run("condor_rm -all >/dev/null", "", 120_000);
     });
     const p95 = percentile(seconds, 0.95);
-    return { queued, submissions: seconds.length, p50Seconds: round(percentile(seconds, 0.5)), p95Seconds: round(p95), ofGoal: round(p95 / GOAL_P95_SECONDS), ok: p95 <= GOAL_P95_SECONDS };
+    return {
+      queued, submissions: seconds.length, p50Seconds: round(percentile(seconds, 0.5)), p95Seconds: round(p95),
+      ofGoal: round(p95 / GOAL_P95_SECONDS), ok: p95 <= GOAL_P95_SECONDS,
+    };
   },
 };
 
@@ -48,6 +58,11 @@ async function enqueue(master: Master): Promise<number> {
   return Number(said.trim());
 }
 
+const lastWords = async (master: Master): Promise<string> => {
+  const lines = (await master.run("tail -n 3 /var/lib/elastigrid/journal.jsonl")).trim().split("\n");
+  return lines.map((l) => JSON.parse(l) as { what: string; why: string }).map((e) => `${e.what}: ${e.why}`).join(" | ");
+};
+
 interface Calls {
   readonly calls: readonly { readonly seq: number; readonly method: string; readonly path: string }[];
   readonly last: number;
@@ -55,18 +70,20 @@ interface Calls {
 
 async function calls({ access }: LocalCloudProcess, since: number): Promise<Calls> {
   const authorization = `Basic ${Buffer.from(`${access.username}:${access.password}`).toString("base64")}`;
-  const answer = await fetch(new URL(`/_local/calls/?since=${since}`, access.endpoint), { headers: { authorization }, signal: AbortSignal.timeout(10_000) });
+  const answer = await fetch(
+    new URL(`/_local/calls/?since=${since}`, access.endpoint), { headers: { authorization }, signal: AbortSignal.timeout(10_000) },
+  );
   if (!answer.ok) throw new Error(`local-cloud's list of calls: ${answer.status}`);
   return (await answer.json()) as Calls;
 }
 
 const lastCall = async (cloud: LocalCloudProcess): Promise<number> => (await calls(cloud, Number.MAX_SAFE_INTEGER)).last;
 
-/** When a server was cloned. */
-async function created(cloud: LocalCloudProcess, since: number): Promise<number> {
+/** When a server was cloned; undefined when none was. */
+async function created(cloud: LocalCloudProcess, since: number): Promise<number | undefined> {
   for (const end = Date.now() + LIMIT_MS; Date.now() < end; await new Promise((r) => setTimeout(r, LOOK_MS))) {
     const seen = await calls(cloud, since);
     if (seen.calls.some((c) => c.method === "POST" && /\/servers\/[^/]+\/action\/\?do=(clone|bulk_clone)/.test(c.path))) return Date.now();
   }
-  throw new Error(`no server was made within ${LIMIT_MS / 1_000} s of a job's submission`);
+  return undefined;
 }

@@ -30,7 +30,9 @@ export const throughput: Bench = {
         for (const which of ["other", "ours"] as const) {
           const cost = await runJobs(master, which === "other" ? other : "", jobs, seconds);
           found[which].push(cost);
-          print(`${which === "ours" ? "ours" : other} ${i}: ${cost.overheadSeconds.toFixed(3)} s beyond the job, ${cost.masterMsPerJob.toFixed(0)} ms of the master's CPU per job (${load()})`);
+          print(
+            `${which === "ours" ? "ours" : other} ${i}: ${cost.overheadSeconds.toFixed(3)} s beyond the job, ${cost.masterMsPerJob.toFixed(0)} ms of the master's CPU per job (${load()})`,
+          );
         }
       }
     });
@@ -43,7 +45,9 @@ export const throughput: Bench = {
   },
 };
 
-const masterCpuMs = async (master: Master): Promise<number> => Number((await master.run("sed -n 's/^usage_usec //p' /sys/fs/cgroup/cpu.stat")).trim()) / 1000;
+const masterCpuMs = async (master: Master): Promise<number> => Number(
+  (await master.run("sed -n 's/^usage_usec //p' /sys/fs/cgroup/cpu.stat")).trim(),
+) / 1000;
 
 async function runJobs(master: Master, settings: string, jobs: number, jobSeconds: number): Promise<Cost> {
   await master.run(`cat > ${SETTINGS} && condor_reconfig >/dev/null && sleep 1`, `${settings.split(";").join("\n")}\n`);
@@ -54,6 +58,8 @@ async function runJobs(master: Master, settings: string, jobs: number, jobSecond
   const seconds = (Date.now() - started) / 1000;
   const cpu = (await masterCpuMs(master)) - cpuMs;
   const { verified, evicted } = await outcome(master, "bench", cluster, jobs);
-  if (verified !== jobs || evicted > 0) throw new Error(`${verified} of ${jobs} jobs right, ${evicted} evicted: these figures mean nothing`);
+  if (verified !== jobs || evicted > 0) throw new Error(
+    `${verified} of ${jobs} jobs right, ${evicted} evicted: these figures mean nothing`,
+  );
   return { overheadSeconds: (seconds * WORKERS) / jobs - jobSeconds, masterMsPerJob: cpu / jobs };
 }

@@ -81,13 +81,16 @@ function holdProbe(memory: Memory, type: string, nowMs: number): void {
 }
 
 /** The cloud had accepted an order for workers, and could not make them: each such failure is said once, and the next order waits. */
-export function noteGroupFailure(memory: Memory, view: PoolView, type: string, journal: Pick<Journal, "write">, nowMs: number): void {
+export function noteGroupFailure(memory: Memory, view: PoolView, defaultType: string, journal: Pick<Journal, "write">, nowMs: number): void {
   const { failure } = view;
-  const since = memory.breakers.get(`${type}/refused`)?.lastFailureMs ?? Number.NEGATIVE_INFINITY;
-  if (Number.isFinite(since) && view.members.some((m) => m.status === "running" && (memory.workers.get(m.id)?.firstSeenMs ?? 0) > since)) noteSuccess(memory, type, "refused", nowMs);
+  for (const { type, failureClass, lastFailureMs } of [...memory.breakers.values()]) {
+    if (failureClass !== "refused") continue;
+    const works = view.members.some((m) => (m.type ?? defaultType) === type && m.status === "running" && (memory.workers.get(m.id)?.firstSeenMs ?? 0) > lastFailureMs);
+    if (works) noteSuccess(memory, type, "refused", nowMs);
+  }
   if (failure === undefined || failure.key === memory.failureKey) return;
   memory.failureKey = failure.key;
-  noteFailure(memory, type, "refused", failure.why, nowMs);
+  noteFailure(memory, failure.type ?? defaultType, "refused", failure.why, nowMs);
   journal.write("create-failed", failure.why);
 }
 

@@ -1,6 +1,6 @@
 import { afterFailure, afterSuccess, type FailureClass } from "../components/policy/breaker";
 import type { FreeRoom, WaitingGroup } from "../components/policy/demand";
-import { learnRefusals } from "../components/policy/refusals";
+import { learnRefusals, waitsForRoom } from "../components/policy/refusals";
 import { breakerKey, type Memory, type Merged } from "./memory";
 import type { QueueView } from "./ports";
 
@@ -15,7 +15,7 @@ const RETURNED_JOBS = 3;
 /** Learns from a look what workers offer, which jobs no idle worker gets, how long a boot takes, and which workers work at all. */
 export function learn(memory: Memory, queue: QueueView, workers: readonly Merged[], nowMs: number, wallMs: number): void {
   learnOffers(memory, workers);
-  const refused = learnRefusals(memory.refused, queue.groups, freeRooms(workers, nowMs), servedSince(memory, queue), nowMs, wallMs);
+  const refused = learnRefusals(memory.refused, queue.groups.filter((g) => waitsForRoom(g, queue.limitsLeft, wallMs)), freeRooms(workers, nowMs), servedSince(memory, queue), nowMs, wallMs);
   memory.refused.clear();
   for (const [key, r] of refused) memory.refused.set(key, r);
   learnBoots(memory, workers, nowMs);
@@ -71,29 +71,21 @@ export function leadMs(memory: Memory): number {
 }
 
 /**
- * A worker from which jobs come back while none ends there. Where others of its type end jobs, or its jobs came back from nowhere else, it is
- * the worker; where jobs come back from all of them it may be the jobs: nobody is renewed for that, but no more are bought either.
+ * A worker from which several jobs came back unfinished while none has ended there. Jobs that also came back from a worker on which others do
+ * end are no witnesses: it is the jobs then.
  */
 function learnBroken(memory: Memory, queue: QueueView, workers: readonly Merged[]): void {
   const back = queue.returned ?? [];
   if (back.length === 0) return;
-  const byMachine = new Map<string, Set<string>>(), byJob = new Map<string, Set<string>>();
-  for (const { id, machine } of back) {
-    byMachine.set(machine, (byMachine.get(machine) ?? new Set()).add(id));
-    byJob.set(id, (byJob.get(id) ?? new Set()).add(machine));
-  }
-  const proven = new Set(workers.filter((w) => memory.workers.get(w.id)?.endedJob === true).map((w) => w.type));
+  const fine = new Set(workers.filter((w) => memory.workers.get(w.id)?.endedJob === true).map((w) => w.machineName));
+  const odd = new Set(back.filter((r) => fine.has(r.machine)).map((r) => r.id));
   for (const w of workers) {
-    const seen = memory.workers.get(w.id), ids = byMachine.get(w.machineName);
-    if (seen === undefined || seen.endedJob || seen.unhealthy !== undefined || ids === undefined || ids.size < RETURNED_JOBS) continue;
-    const own = [...ids].filter((id) => byJob.get(id)!.size === 1).length;
-    const which = [...ids].slice(0, 3).join(", ");
-    if (proven.has(w.type) || own >= RETURNED_JOBS) {
-      seen.unhealthy = `${ids.size} jobs came back from it unfinished (${which}), and none has ended there`;
-      noteFailure(memory, w.type, "no-job-ends", `${w.name}: ${seen.unhealthy}`, memory.lastQueueLookMs ?? 0);
-    } else if (memory.breakers.get(breakerKey(w.type, "no-job-ends"))?.inARow === undefined) {
-      noteFailure(memory, w.type, "no-job-ends", `jobs come back from every worker unfinished (${which}), and none has ended: the jobs or the image`, memory.lastQueueLookMs ?? 0);
-    }
+    const seen = memory.workers.get(w.id);
+    if (seen === undefined || seen.endedJob || seen.unhealthy !== undefined) continue;
+    const witnesses = [...seen.gaveBackJobs].filter((id) => !odd.has(id));
+    if (witnesses.length < RETURNED_JOBS) continue;
+    seen.unhealthy = `${witnesses.length} jobs came back from it unfinished (${witnesses.slice(0, 3).join(", ")}), and none has ended there`;
+    noteFailure(memory, w.type, "no-job-ends", `${w.name}: ${seen.unhealthy}`, memory.lastQueueLookMs ?? 0);
   }
 }
 

@@ -75,7 +75,8 @@ export interface SeenWorker {
   running: ReadonlySet<string>;
   /** A job that ran there has left it and did not come back to the queue. */
   endedJob: boolean;
-  gaveBack: boolean;
+  /** Jobs that came back to the queue from it, unfinished. */
+  readonly gaveBackJobs: Set<string>;
   /** More slots are claimed than jobs run: jobs that the queue still calls waiting are starting there. */
   ahead?: { readonly sinceMs: number; readonly jobs: number };
   /** Full name in the pool, as last seen or as expected. */

@@ -119,8 +119,8 @@ function mergeOne(memory: Memory, member: Member, i: MergeInput, machine: Machin
   const starts = jobsThere.flatMap((j) => (j.startedAtMs === undefined ? [] : [j.startedAtMs]));
   const period = (i.billingPeriodSeconds ?? 0) * 1000;
   return {
-    id: member.id, name: hostname, type: member.type ?? i.defaultType, phase: seen.phase, phaseSinceMs: seen.phaseSinceMs, server: member.status, copying: member.copying,
-    detail: member.detail, off, retiring: member.retiring, doomed: member.doomed, unhealthy: seen.unhealthy, doubtful: seen.gaveBack && !seen.endedJob ? true : undefined, proven: seen.endedJob ? true : undefined, pinned: i.pins?.includes(member.id) === true ? true : undefined,
+    id: member.id, name: hostname, type: member.type ?? machine?.workerType ?? i.defaultType, phase: seen.phase, phaseSinceMs: seen.phaseSinceMs, server: member.status, copying: member.copying,
+    detail: member.detail, off, retiring: member.retiring, doomed: member.doomed, unhealthy: seen.unhealthy, doubtful: seen.gaveBackJobs.size > 0 && !seen.endedJob ? true : undefined, proven: seen.endedJob ? true : undefined, pinned: i.pins?.includes(member.id) === true ? true : undefined,
     everJoined: seen.everJoined, admitted: seen.everJoined || i.gate.admitted(member.id), jobs, oldestJobStartMs: starts.length > 0 ? starts.reduce((a, b) => Math.min(a, b)) : undefined,
     idleSinceMs: seen.idleSinceMs, drainReason: machine?.drainReason, fenced: seen.fenced, absentLooks: seen.absentLooks, cancelledAtMs: seen.cancelledAtMs,
     billedForMs: period > 0 && member.activeSinceMs !== undefined ? period - (Math.max(0, i.wallMs - member.activeSinceMs) % period) : undefined,
@@ -128,7 +128,7 @@ function mergeOne(memory: Memory, member: Member, i: MergeInput, machine: Machin
   };
 }
 
-export const freshWorker = (member: Member, machine: string, nowMs: number): SeenWorker => ({ member, firstSeenMs: nowMs, phase: "booting", phaseSinceMs: nowMs, everJoined: false, fenced: false, absentLooks: 0, saidGone: false, running: new Set(), endedJob: false, gaveBack: false, machine });
+export const freshWorker = (member: Member, machine: string, nowMs: number): SeenWorker => ({ member, firstSeenMs: nowMs, phase: "booting", phaseSinceMs: nowMs, everJoined: false, fenced: false, absentLooks: 0, saidGone: false, running: new Set(), endedJob: false, gaveBackJobs: new Set(), machine });
 
 /** The cloud's word that it is off: since when, how often in a row, and whether the worker itself was heard since. */
 function noteOff(seen: SeenWorker, member: Member, nowMs: number): OffWord | undefined {
@@ -164,7 +164,7 @@ function note(seen: SeenWorker, member: Member, machine: Machine | undefined, jo
 function noteJobs(seen: SeenWorker, jobsThere: readonly RunningJob[], claims: number, i: MergeInput): void {
   const now = new Set(jobsThere.map((j) => j.id));
   const back = new Set((i.queue.known ? i.queue.value.returned ?? [] : []).filter((r) => r.machine === seen.machine).map((r) => r.id));
-  if (back.size > 0) seen.gaveBack = true;
+  for (const id of back) seen.gaveBackJobs.add(id);
   for (const id of seen.running) if (!now.has(id) && !back.has(id)) seen.endedJob = true;
   seen.running = now;
   const ahead = claims - now.size;

@@ -4,10 +4,11 @@ import { gateOf } from "../components/policy/breaker";
 import { declaredAd, DEFAULT_TYPE, typesOf, type ControllerConfig } from "../components/config/controller-config";
 import { NO_DEMAND, packDemand, type Demand, type Offer } from "../components/policy/demand";
 import { isComing, isWorking, type DecisionInput, type Override } from "../components/policy/decision";
+import { effectiveLimits } from "../components/policy/scaling";
 import { freeRooms, leadMs, learn, lessStarting } from "./learn";
 import type { Look, Memory, Merged } from "./memory";
 import { merge } from "./merge";
-import type { Gate, JournalEntry, QueueView } from "./ports";
+import type { Gate, JournalEntry, Observed, QueueView } from "./ports";
 
 /** One look at the grid, put together: what policy decides on, and what the status shows. */
 export interface Picture {
@@ -41,7 +42,8 @@ const GAP_MS = 30_000;
 
 /** Turns a look into plain data. */
 export function picture(memory: Memory, p: PictureInput): Picture {
-  const { look, config, override, nowMs, wallMs } = p;
+  const { config, override, nowMs, wallMs } = p;
+  const look = { ...p.look, queue: withoutCollector(p.look.queue) };
   const { pool, queue } = look;
   const gapMs = Math.max(GAP_MS, config.scaling.intervalSeconds * 1000 * GAP_INTERVALS);
   const workers = pool.known
@@ -67,13 +69,27 @@ export function picture(memory: Memory, p: PictureInput): Picture {
   return { atMs: wallMs, look, workers, demand, alarms, input };
 }
 
-function demandOf(memory: Memory, queue: QueueView, workers: readonly Merged[], { config, nowMs, wallMs }: PictureInput): Demand {
+function demandOf(memory: Memory, queue: QueueView, workers: readonly Merged[], { config, override, nowMs, wallMs }: PictureInput): Demand {
   const coming: Record<string, number> = {};
   for (const w of workers) if (isComing(w) && w.retiring === undefined) coming[w.type] = (coming[w.type] ?? 0) + 1;
   return packDemand({
     groups: lessStarting(memory, queue, nowMs), free: freeRooms(workers, nowMs), coming, offers: offersOf(memory, config, workers), refused: memory.refused,
+    most: Math.max(0, effectiveLimits(config.workers, override).max - workers.length), unreadable: queue.unreadable,
     limitsLeft: queue.limitsLeft, spareSlots: config.scaling.spareSlots, nowMs, queueNowMs: wallMs, leadMs: leadMs(memory),
   });
+}
+
+/**
+ * The schedd knows jobs on machines that the collector does not list: one such machine may be dead, most of them together tell of a
+ * collector that has just begun. Nobody is absent or idle by its word then.
+ */
+function withoutCollector(queue: Observed<QueueView>): Observed<QueueView> {
+  if (!queue.known || queue.partial !== undefined) return queue;
+  const { machines, running } = queue.value;
+  const listed = new Set(machines.map((m) => m.name));
+  const lacking = new Set(running.flatMap((j) => (listed.has(j.machine) ? [] : [j.machine]))).size;
+  if (lacking < 2 || lacking <= listed.size) return queue;
+  return { ...queue, partial: `jobs run on ${lacking} machines that the collector does not list, which lists ${listed.size}` };
 }
 
 /** The operator's own rules, judged on what this look and those before it have shown. */

@@ -43,8 +43,8 @@ export interface PoolView {
   readonly members: readonly Member[];
   /** The cloud is changing the group and takes no further order yet. Says what it does. */
   readonly busy?: string;
-  /** The cloud could not make what it had accepted; `key` is the same as long as it is the same failure. */
-  readonly failure?: { readonly key: string; readonly why: string };
+  /** The cloud could not make what it had accepted; `key` is the same as long as it is the same failure. `type`: of workers. @default the first */
+  readonly failure?: { readonly key: string; readonly why: string; readonly type?: string };
   /** The group is being deleted or its template is gone: nothing may be created. Says why. */
   readonly closing?: string;
 }

@@ -83,34 +83,35 @@ async function mayGo(d: Removal, w: Merged, seen: SeenWorker, h: Hands, again: b
     h.gate.close(w.id);
     return w.jobs === 0 || (await evicted(d, w, seen, h)) ? "goes" : "wait";
   }
-  // First whatever closes it for good, then whether anything is there: nothing can come in between.
+  // The host itself first, because that takes seconds; then whatever closes it for good, then whether anything is there.
+  if ((d.basis === "off" || d.basis === "lost") && seen.address !== undefined) {
+    const kept = await answering(d, w, seen.address, h);
+    if (kept !== undefined) return says("stays", kept);
+  }
   const closed = await close(d, w, h, again);
   if (closed !== "goes") return closed.why === undefined ? closed.verdict : says(closed.verdict, closed.why);
+  // HTCondor comes last, by itself: an answer of the cloud may take long, and nothing that was heard before it would be true any more.
   const status = await h.pool.statusNow(w.id);
   if (!status.known) return says("wait", `the cloud does not say how it is: ${status.reason}`);
-  if (d.basis === "off" && !OFF.has(status.value)) return says("stays", `the cloud's list said ${w.server}, asked for it alone it says ${status.value}`); // guard: asked alone
-  if ((d.basis === "off" || d.basis === "lost") && seen.address !== undefined) {
-    const verdict = await silent(d, w, seen.address, h, says);
-    if (verdict !== "goes") return verdict;
-  }
-  // HTCondor comes last: whoever returns while the slower ones are asked has an ad before it can be given a job.
   const there = await h.occupancy(w.machineName);
   if (!there.known) return says("wait", `HTCondor does not say what runs there: ${there.reason}`); // guard: unknown is never idle
+  if (d.basis === "off") {
+    if (!OFF.has(status.value)) return says("stays", `the cloud's list said ${w.server}, asked for it alone it says ${status.value}`); // guard: asked alone
+  } else if (there.value.jobs > 0 || there.value.claims > 0) return says("stays", `${Math.max(there.value.jobs, there.value.claims)} jobs are there after all`); // guard: jobs are asked about
+  // Whoever has come back since it was closed has an ad before it can be given a job; its claim may not show yet.
   if (d.basis !== "drained") {
     if (there.value.hasAd) return says("stays", "the pool knows it after all"); // guard: a live ad at the last moment
   }
-  if (d.basis === "off") return "goes";
-  if (there.value.jobs > 0 || there.value.claims > 0) return says("stays", `${Math.max(there.value.jobs, there.value.claims)} jobs are there after all`); // guard: jobs are asked about
   return "goes";
 }
 
 /** Whoever answers at its own address is not off. One that is only lost may be cut off from its daemon's point of view: it gets longer. */
-async function silent(d: Removal, w: Merged, address: string, h: Hands, says: (verdict: Verdict, why: string) => Verdict): Promise<Verdict> {
+async function answering(d: Removal, w: Merged, address: string, h: Hands): Promise<string | undefined> {
   const { answer, detail } = await h.queue.probe(address);
-  if (answer === "silent") return "goes";
+  if (answer === "silent") return undefined;
   const forSeconds = (h.nowMs() - w.phaseSinceMs) / 1000;
-  if (d.basis === "lost" && (answer === "unknown" || forSeconds >= ANSWERS_KEPT_TIMES * h.joinTimeoutSeconds)) return "goes";
-  return says("stays", answer === "answers" ? `its host answers: ${detail}` : `whether its host answers cannot be told: ${detail}`); // guard: the host itself is asked
+  if (d.basis === "lost" && (answer === "unknown" || forSeconds >= ANSWERS_KEPT_TIMES * h.joinTimeoutSeconds)) return undefined;
+  return answer === "answers" ? `its host answers: ${detail}` : `whether its host answers cannot be told: ${detail}`; // guard: the host itself is asked
 }
 
 /** Closes it to new work, as its basis allows. */

@@ -6,13 +6,13 @@ export interface Settings {
   readonly config: GridConfig;
 }
 
-/** The only reader of the stack's configuration and of the environment. Throws every problem at once, also those that only the cloud knows. */
-export async function readSettings(env: NodeJS.ProcessEnv): Promise<Settings> {
+/** The only reader of the stack's configuration and of the environment. `grid` is the name of the component. Throws every problem at once, also those that only the cloud knows. */
+export async function readSettings(env: NodeJS.ProcessEnv, grid: string): Promise<Settings> {
   const { cloud, problems: cloudProblems } = chooseCloud(readStackConfig, env);
   const raw = readObject("grid");
   const { config, problems: gridProblems } = raw.problem === undefined ? checkGridConfig(raw.value) : { config: undefined, problems: [raw.problem] };
   if (cloud === undefined || config === undefined) throw new ConfigError([...cloudProblems, ...gridProblems]);
-  const found = await cloud.preflight(config);
+  const found = await cloud.preflight(config, grid);
   if (found.length > 0) throw new ConfigError(found);
   return { cloud, config };
 }

@@ -3,12 +3,15 @@ import { Grid, isConfigError } from "../components";
 import { messageAlone } from "../components/message-alone";
 import { readSettings } from "./config";
 
+/** Of all that is in the state: another one would be another grid. */
+const NAME = "grid";
+
 /** Configuration in, grid out. */
 async function main(): Promise<pulumi.Inputs> {
-  const { cloud, config } = await readSettings(process.env).catch((e: unknown) => {
+  const { cloud, config } = await readSettings(process.env, NAME).catch((e: unknown) => {
     throw isConfigError(e) ? messageAlone(e.message) : e;
   });
-  const grid = new Grid("grid", { cloud, config });
+  const grid = new Grid(NAME, { cloud, config });
   return {
     gridName: grid.gridName,
     gridUid: grid.gridUid,

@@ -25,7 +25,7 @@ const boots = { needsEngine: true, needsHosts: true, load: "waiting", apart: tru
 export const lanes: Record<LaneName, Lane> = {
   // A minute for one test: the computer is shared with lanes that boot guests.
   unit: { isReal: "pure functions, and components under mocks", ...needsNothing, timeoutSeconds: 60, limitSeconds: 1_200 },
-  simulator: { isReal: "the controller, in a model of cloud and queue with faults", ...needsNothing, ...usual },
+  simulator: { isReal: "the controller, in a model of cloud and queue with faults", ...needsNothing, filesAtOnce: 2, ...usual },
   model: { isReal: "the protocol's every order of events within small bounds", ...needsNothing, ...usual },
   engine: { isReal: "the Pulumi engine and plugins, local-cloud without hosts", ...needsNothing, needsEngine: true, ...usual },
   grid: { isReal: "the same, servers that boot, HTCondor, jobs", ...boots, ...usual },

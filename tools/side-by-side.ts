@@ -42,7 +42,8 @@ export async function sideBySide<R extends { readonly interrupted?: boolean }>(
 ): Promise<Ended<R>[]> {
   const only = items.length === 1 ? items[0] : undefined;
   const began = Date.now();
-  const ended = ({ title }: Item<R>, from: number, result: R): Ended<R> => ({ title, seconds: Math.round((Date.now() - from) / 1_000), result });
+  const ended = ({ title }: Item<R>, from: number, result: R): Ended<R> =>
+    ({ title, seconds: Math.round((Date.now() - from) / 1_000), result });
   if (only !== undefined) {
     write(`\n${only.heading}\n`);
     return [ended(only, began, await only.run(undefined))];

@@ -70,8 +70,11 @@ export interface Cloud {
   readonly servesDhcp: boolean;
   /** The cloud filters ports; the guest's nftables do so on both. */
   readonly filtersPorts: boolean;
-  /** Looks before anything is made: all that can be known to fail, at once. Reads only. */
-  preflight(config: GridConfig): Promise<readonly Problem[]>;
+  /**
+   * Looks before anything is made: all that can be known to fail, at once. Reads only. `grid` is the name that the component `Grid` will
+   * have: with it, a living grid of this stack is known again also by another `grid.name`.
+   */
+  preflight(config: GridConfig, grid?: string): Promise<readonly Problem[]>;
   /**
    * What of the configuration this grid, if it lives, cannot take, or only with loss: by its marks, in the cloud. Reads only; asked before
    * any object of the grid is declared, in previews too. `names`: those that `master` and `privateNetwork` will be called with.

@@ -64,7 +64,8 @@ async function otherImage(disk: Drive, config: GridConfig, seen: Seen): Promise<
   const known = [...(await seen.library()), ...seen.drives].flatMap((d) => [d.name, d.uuid]);
   const now = known.find(from);
   const keep = now === undefined ? "name the image that it was made from" : `name ${now} again`;
-  return [{ path: config.image.uuid === undefined ? "grid.image.name" : "grid.image.uuid", wanted: image, now: now ?? "another image", why: "a disk is a copy of one image", keep }];
+  const path = config.image.uuid === undefined ? "grid.image.name" : "grid.image.uuid";
+  return [{ path, wanted: image, now: now ?? "another image", why: "a disk is a copy of one image", keep }];
 }
 
 /** Somebody may have made the disk larger by hand: only a smaller declaration than the former one is a wish for a smaller disk. */
@@ -73,5 +74,6 @@ function smaller(disk: Drive, config: GridConfig): Replacing[] {
   const wanted = bytes(config.master.diskMiB);
   if (!(wanted < declared && wanted < disk.size)) return [];
   const now = formatSizeMiB(Math.ceil(disk.size / mebibyte));
-  return [{ path: "grid.master.disk", wanted: formatSizeMiB(config.master.diskMiB), now, why: "a disk can only grow", keep: `set it to "${now}" or more` }];
+  const keep = `set it to "${now}" or more`;
+  return [{ path: "grid.master.disk", wanted: formatSizeMiB(config.master.diskMiB), now, why: "a disk can only grow", keep }];
 }

@@ -9,11 +9,13 @@ import { containsAddress, parseAddress, parseCidr } from "../policy/addresses";
 import { judgeChanges } from "../policy/master-changes";
 import { gridNames, resembling, typeTemplateName } from "../policy/names";
 import { bytes, cpuMHz, formatSizeMiB, mebibyte } from "../policy/sizes";
-import { livingCloudsigma } from "./cloudsigma-living";
+import { livingCloudsigma, type Seen } from "./cloudsigma-living";
 
 export interface PreflightScope {
   /** `project/stack` of the program: marks of this stack are ours. */
   readonly stack: string;
+  /** Name of the component `Grid`, where the program tells it. */
+  readonly grid?: string;
 }
 
 /**
@@ -55,7 +57,7 @@ export async function preflightCloudsigma(api: () => Client, config: GridConfig,
     ...(vlans ? vlanProblems(config, vlans, ours, purchases) : []),
     ...(ips ? addressProblems(config, ips, ours, purchases) : []),
     ...endpointProblems(config, client.endpoint),
-    ...(servers && drives ? await changeProblems(config, servers, drives, library ?? [], ours) : []),
+    ...(servers && drives ? await changeProblems(config, { servers, drives, library: () => Promise.resolve(library ?? []) }, ours, scope.grid) : []),
   ];
   if (balance !== undefined && Number(balance.balance) <= 0 && (purchases.length > 0 || servers?.every((s) => !ours(s.meta)) === true))
     problems.push({
@@ -141,10 +143,12 @@ function nameProblems(config: GridConfig, servers: readonly Server[], drives: re
   return [{ path: "grid.name", value: config.name, rule: `gives names that are taken by something not of this stack: ${shown.join(", ")}`, fix: "choose another name, or remove them" }];
 }
 
-/** By stack and name, so that all problems come at once; the grid itself looks again by its uid, and then also sees another name. */
-async function changeProblems(config: GridConfig, servers: readonly Server[], drives: readonly Drive[], library: readonly LibDrive[], ours: (meta: Meta | undefined) => boolean): Promise<readonly Problem[]> {
-  const living = await livingCloudsigma({ servers, drives, library: () => Promise.resolve(library) }, config, (part, _uid, logicalName, meta) =>
-    ours(meta) && meta[MARK.name] === config.name && meta[MARK.pool] === undefined && logicalName.endsWith(`-${part}`));
+/** By stack and name, so that all problems come at once; the grid itself looks again by its uid. */
+async function changeProblems(config: GridConfig, seen: Seen, ours: (meta: Meta | undefined) => boolean, grid: string | undefined): Promise<readonly Problem[]> {
+  const byName = (part: string, logicalName: string, meta: Meta): boolean =>
+    meta[MARK.name] === config.name && meta[MARK.pool] === undefined && logicalName.endsWith(`-${part}`);
+  const living = await livingCloudsigma(seen, config, (part, _uid, logicalName, meta) =>
+    ours(meta) && (grid === undefined ? byName(part, logicalName, meta) : logicalName === `${grid}-master-${part}`));
   return living === undefined ? [] : judgeChanges(living, config).problems;
 }
 

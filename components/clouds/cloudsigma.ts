@@ -25,7 +25,7 @@ export function cloudsigmaCloud(settings: CloudsigmaSettings, makeApi: (s: Cloud
     servesDhcp: false,
     filtersPorts: false,
 
-    preflight: (config) => preflightCloudsigma(api, config, thisStack()),
+    preflight: (config, grid) => preflightCloudsigma(api, config, { ...thisStack(), ...(grid === undefined ? {} : { grid }) }),
 
     async changes({ config, gridUid, names }) {
       const living = await livingCloudsigma(await seeCloudsigma(api()), config, (part, uid, logicalName) => uid === gridUid && logicalName === `${names.master}-${part}`);

@@ -17,6 +17,8 @@ import { findOurs, type Ours } from "./openstack-look/ours";
 export interface LookScope {
   /** `project/stack` of the program: what is marked so is ours. */
   readonly stack: string;
+  /** Name of the component `Grid`, where the program tells it. */
+  readonly grid?: string;
   /** Where relative paths begin: the folder of Pulumi.yaml. */
   readonly projectRoot?: string;
 }

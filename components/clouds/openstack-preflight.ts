@@ -26,13 +26,18 @@ export async function preflightOpenstack(api: Openstack, config: GridConfig, sco
     checkRights(asking, (parts.nowMs ?? Date.now)()),
     checkApisAreOutside(asking, config),
     checkQuotas(asking, config, { flavors, ours, ipv6, securityGroupRules: countRules(config) }),
-    // By stack and name, so that all problems come at once; the grid itself looks again by its uid, and then also sees another name.
-    livingOpenstack(asking, config, wanted, (mark, name) => mark.stack === scope.stack && namesOf(config).includes(name)),
+    // By stack and name, so that all problems come at once; the grid itself looks again by its uid.
+    livingOpenstack(asking, config, wanted, (mark, name) =>
+      mark.stack === scope.stack &&
+      (scope.grid === undefined ? namesOf(config).includes(name) : logicalNames(`${scope.grid}-master`, `${scope.grid}-network`).includes(mark.logicalName))),
   ]);
   if (living !== undefined) asking.problems.push(...judgeChanges(living, config).problems);
   const ignored = config.network.vlan === undefined ? [] : ["grid.network.vlan means nothing on OpenStack: the network is the grid's own"];
   return { ...(facts === undefined ? {} : { facts: { ...facts, notes: [...ignored, ...notes, ...facts.notes] } }), problems };
 }
+
+/** Of what a living grid is known by: server, subnet, the master's security group. */
+export const logicalNames = (master: string, network: string): readonly string[] => [`${master}-server`, `${network}-subnet`, `${network}-master`];
 
 /** Of server and security group, and of the subnet. */
 const namesOf = (config: GridConfig): readonly string[] => [gridNames(config.name).master, gridNames(config.name).network];

@@ -15,7 +15,7 @@ import { resourceHooks, type Hooks } from "./openstack-hooks";
 import { volumeGiB } from "./openstack-look/boot-image";
 import { GRID_KEY, IDENTITY_KEY, marker, masterReplacing } from "./openstack-marks";
 import { declareNetwork, type OpenstackNetwork } from "./openstack-network";
-import { openstackChanges, preflightOpenstack } from "./openstack-preflight";
+import { logicalNames, openstackChanges, preflightOpenstack } from "./openstack-preflight";
 
 export interface OpenstackCloudParts {
   readonly makeApi?: (s: OpenstackSettings) => Openstack;
@@ -73,8 +73,8 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
     servesDhcp: true,
     filtersPorts: true,
 
-    async preflight(config) {
-      const looked = await preflightOpenstack(api(), config, { stack: `${pulumi.getProject()}/${pulumi.getStack()}`, projectRoot: pulumi.getRootDirectory() });
+    async preflight(config, grid) {
+      const looked = await preflightOpenstack(api(), config, { stack: `${pulumi.getProject()}/${pulumi.getStack()}`, projectRoot: pulumi.getRootDirectory(), ...(grid === undefined ? {} : { grid }) });
       found = looked.facts;
       if (found !== undefined) ({ roles } = await api().session());
       if (looked.problems.length === 0) for (const note of looked.facts?.notes ?? []) void pulumi.log.warn(note);
@@ -82,7 +82,7 @@ export function openstackCloud(settings: OpenstackSettings, parts: OpenstackClou
     },
 
     changes({ config, gridUid, names }) {
-      const logical = [`${names.master}-server`, `${names.network}-subnet`, `${names.network}-master`];
+      const logical = logicalNames(names.master, names.network);
       return openstackChanges(api(), config, facts(), (mark) => mark.gridUid === gridUid && logical.includes(mark.logicalName));
     },
 

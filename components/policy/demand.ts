@@ -39,6 +39,8 @@ export interface RunningJob {
 
 export interface UnreadableJob {
   readonly id: string;
+  /** So many are alike. @default 1 */
+  readonly count?: number;
   readonly why: string;
 }
 
@@ -118,6 +120,8 @@ export interface DemandInput {
   /** By the group's key. */
   readonly refused: ReadonlyMap<string, Refusal>;
   readonly limitsLeft?: Readonly<Record<string, number>>;
+  /** Jobs whose ads make no sense: told, and not counted. */
+  readonly unreadable?: readonly UnreadableJob[];
   /** Single-core places to keep free beyond what waits. @default 0 */
   readonly spareSlots?: number;
   /** Monotonic. */
@@ -191,7 +195,8 @@ class Demanding {
 
   constructor(private readonly input: DemandInput) {
     const cheapestFirst = [...input.offers].sort((a, b) => (a.price ?? 0) - (b.price ?? 0) || (a.type < b.type ? -1 : a.type > b.type ? 1 : 0));
-    this.offers = cheapestFirst.map(prepareOffer);
+    // What an ad says is read only for somebody who asks: most looks find nobody waiting.
+    this.offers = input.groups.length === 0 ? [] : cheapestFirst.map(prepareOffer);
     this.packing = new Packing(input.free, input.coming, cheapestFirst, input.most);
     this.limitsLeft = { ...input.limitsLeft };
   }
@@ -203,6 +208,7 @@ class Demanding {
     const sure = candidates.filter((c) => this.isSure(c)).sort(order);
     for (const c of sure) if (c.group.gang === undefined) this.pack(c, this.allowed(c.group), false); else this.packGang(c);
     for (const c of candidates.filter((x) => !this.isSure(x)).sort(order)) this.tryOut(c);
+    for (const { id, count = 1, why } of this.input.unreadable ?? []) this.reasons.push({ key: `unreadable/${id}`, exampleId: id, count, kind: "unreadable", why });
     const spare = this.packing.spare();
     this.packing.keepFree(this.input.spareSlots ?? 0);
     const reasons = [...this.reasons].sort((a, b) => RANK[a.kind] - RANK[b.kind] || b.count - a.count || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
@@ -283,13 +289,16 @@ class Demanding {
     this.oldestQueuedMs = Math.min(this.oldestQueuedMs ?? Number.POSITIVE_INFINITY, g.queuedAtMs);
   }
 
-  /** All nodes of a gang at once, or nothing. */
+  /** All nodes of a gang at once, or no worker at all; one that has to wait for others to end keeps what is there from being taken away. */
   private packGang({ group, answers }: Candidate): void {
     const nodes = group.gang ?? 1;
+    const may = (type: string): boolean => answers.get(type)?.answer === "yes";
+    const room = this.packing.atMost(group.request, may);
+    if (room < nodes) return this.because(group, "unmatchable", `needs room for ${nodes} nodes at once, all workers that there may be have it for ${room}`);
     for (let left = this.allowed(group); left > 0; left -= 1) {
-      const placed = this.packing.together(group.request, nodes, (type) => answers.get(type)?.answer === "yes");
-      if (placed === undefined) return this.because(group, "limited", `it needs ${nodes} machines at once, and no more workers may be added for them`, left);
-      this.count(group, 1, placed === 0 ? 1 : 0);
+      const more = this.packing.together(group.request, nodes, may);
+      if (more === undefined) return this.count(group, left, 0);
+      this.count(group, 1, more === 0 ? 1 : 0);
     }
   }
 

@@ -23,13 +23,14 @@ export class Packing {
   /** There, or on its way. */
   private bins: Rooms[];
   private readonly atFirst: readonly Rooms[];
+  private whole: readonly Rooms[] | undefined;
   private readonly open: Rooms[] = [];
   private readonly ordered = new Map<string, number>();
   private readonly most: Map<string, number>;
   private mostInAll: number;
 
   /** `offers`: the one to take first comes first. */
-  constructor(free: readonly FreeRoom[], coming: Readonly<Record<string, number>>, private readonly offers: readonly Offer[], most?: number) {
+  constructor(private readonly free: readonly FreeRoom[], private readonly coming: Readonly<Record<string, number>>, private readonly offers: readonly Offer[], most?: number) {
     this.bins = alike(free);
     for (const o of offers) if ((coming[o.type] ?? 0) > 0) this.bins.push({ type: o.type, room: o.room, count: coming[o.type]! });
     this.atFirst = copy(this.bins);
@@ -84,6 +85,24 @@ export class Packing {
     }
     this.mostInAll = before.mostInAll;
     return undefined;
+  }
+
+  /** How many jobs all workers together could hold, if nothing else ran there and as many were added as may be. */
+  atMost(job: Room, may: (type: string) => boolean): number {
+    this.whole ??= alike(this.free.map((f) => ({ ...f, room: f.total })));
+    let n = 0;
+    for (const { type, room, count } of this.whole) if (may(type)) n += count * filled(room, job).count;
+    // What has just been ordered for others counts as well: it could be the gang's in its turn.
+    let more = this.mostInAll + total(this.ordered);
+    const each = this.offers.filter((o) => may(o.type)).map(({ type, room }) => ({ type, count: filled(room, job).count }));
+    for (const { type, count } of each.sort((a, b) => b.count - a.count)) {
+      if (count === 0) continue;
+      n += (this.coming[type] ?? 0) * count;
+      const added = Math.max(0, Math.min(more, (this.most.get(type) ?? 0) + (this.ordered.get(type) ?? 0)));
+      n += added * count;
+      more -= added;
+    }
+    return n;
   }
 
   /** Single-core places that nothing waits for, in what is there or on its way. */

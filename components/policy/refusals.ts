@@ -24,5 +24,9 @@ export function learnRefusals(before: ReadonlyMap<string, Refusal>, groups: read
   return out;
 }
 
+/** Whether nothing but a worker's answer keeps the group waiting: not its own wish, and no limit outside. */
+export const waitsForRoom = (g: WaitingGroup, limitsLeft: Readonly<Record<string, number>> | undefined, queueNowMs: number): boolean =>
+  (g.notBeforeMs ?? 0) <= queueNowMs && Object.entries(g.limits ?? {}).every(([name, units]) => (limitsLeft?.[name] ?? Number.POSITIVE_INFINITY) >= units);
+
 /** A worker has been ordered to try the group once more: the next try is twice as far away. */
 export const afterProbe = (r: Refusal, nowMs: number): Refusal => ({ ...r, probes: r.probes + 1, probeAtMs: nowMs + Math.min(LONGEST_PROBE_MS, FIRST_PROBE_MS * 2 ** Math.min(10, r.probes + 1)) });

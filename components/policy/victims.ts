@@ -55,7 +55,10 @@ export function shrinkIdle(i: DecisionInput, limits: Limits, staying: readonly W
   const { idleSeconds, cooldownSeconds, shrinkStep, spareSlots = 0 } = i.scaling;
   const working = staying.filter(isWorking);
   const beyond = working.length - limits.min; // guard: what never joined is no capacity
-  const idle = idleVictims(working).filter((w) => isSettled(i, w));
+  const proven = working.filter((w) => w.proven === true);
+  // The only one that is known to work stays as long as there are others that have shown nothing yet.
+  const last = proven.length === 1 && working.length > 1 && working.every((w) => w.phase === "idle") ? proven[0] : undefined;
+  const idle = idleVictims(working).filter((w) => isSettled(i, w) && w !== last);
   if (beyond <= 0) return [hold(`no job waits; ${staying.length > working.length ? `${count(working.length, "worker")} in the pool, no more than` : "at"} the minimum of ${limits.min}`)];
   if (idle.length === 0) return [hold(`no job waits; ${count(beyond, "worker")} more than the minimum, none of them idle`)];
   const quiet = i.lastResizeMs === undefined ? 0 : cooldownSeconds - (i.nowMs - i.lastResizeMs) / 1000;

@@ -34,7 +34,7 @@ export const isolationFiles = (config: GridConfig): GuestFile[] => [
   { path: preparePath, mode: "0755", text: prepareScript(slotAccounts(config)) },
   { path: starterPath, mode: "0755", text: starterScript },
   // A worker that cannot be made safe takes no job: HTCondor does not start, and the console says why.
-  { path: "/etc/systemd/system/condor.service.d/20-elastigrid-isolation.conf", text: lines("[Service]", `ExecStartPre=+${preparePath}`) },
+  { path: "/etc/systemd/system/condor.service.d/20-elastigrid-isolation.conf", text: lines("[Service]", `ExecStartPre=+${preparePath}`, "# For each account: a fork bomb stays in its slot.", "LimitNPROC=4096") },
 ];
 
 /** Runs before each start of HTCondor; the loop saves user data, which a cloud limits. */
@@ -44,7 +44,8 @@ const prepareScript = (accounts: number): string =>
     "# Written by elastigrid. Keeps the jobs of this worker apart, before HTCondor starts.",
     "set -eu",
     `slots=$(seq ${accounts})`,
-    'for i in $slots; do echo "u slot1_$i - \\"job in slot1_$i\\""; done | systemd-sysusers -',
+    "# Locked accounts; the shell is for condor_ssh_to_job and interactive jobs.",
+    'for i in $slots; do echo "u slot1_$i - \\"job in slot1_$i\\" / /bin/bash"; done | systemd-sysusers -',
     `for i in $slots; do echo "SLOT1_\${i}_USER = slot1_$i"; done > ${slotUsersPath}`,
     "# Only HTCondor sees the processes of others.",
     'mount -o "remount,hidepid=2,gid=$(id -g condor)" /proc',
@@ -52,5 +53,5 @@ const prepareScript = (accounts: number): string =>
     "chmod 0750 /var/log/condor",
   );
 
-/** What is left of shared memory, semaphores and message queues would wait for the next job of the account; a fork bomb stays in its slot. */
-const starterScript = lines("#!/bin/sh", "# Written by elastigrid.", 'exec prlimit --nproc=4096 unshare --ipc /usr/sbin/condor_starter "$@"');
+/** What is left of shared memory, semaphores and message queues would wait for the next job of the account. */
+const starterScript = lines("#!/bin/sh", "# Written by elastigrid.", 'exec unshare --ipc /usr/sbin/condor_starter "$@"');

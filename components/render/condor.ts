@@ -5,6 +5,7 @@ import { poolDomain } from "../policy/names";
 import { condorPort } from "../policy/ports";
 import { slotMemoryMiB } from "../policy/sizes";
 import { isolationConfig } from "./condor-isolation";
+import { masterKindsConfig, workerKindsConfig } from "./condor-kinds";
 import { lines } from "./guest-file";
 
 /** A script that prints the guest's CPU use; the startd runs it and publishes what it says. */
@@ -78,6 +79,7 @@ export function masterCondorConfig(config: GridConfig): string {
     "JOB_DEFAULT_LEASE_DURATION = 300",
     "# A worker that was cut off is looked for this often until then; stock doubles the pause up to 300 s, past the lease's end.",
     "RECONNECT_BACKOFF_CEILING = 10",
+    ...masterKindsConfig(),
     ...own(config),
   );
 }
@@ -104,9 +106,9 @@ export function workerCondorConfig(config: GridConfig): string {
     "# Submitters have no account here.",
     "STARTER_ALLOW_RUNAS_OWNER = False",
     ...isolationConfig(),
+    ...workerKindsConfig(config),
     "# Ready in 1 s instead of 6.",
     "RunBenchmarks = False",
-    "ENABLE_URL_TRANSFERS = False",
     "VM_GAHP_SERVER =",
     "UPDATE_INTERVAL = 10",
     `STARTD_ATTRS = $(STARTD_ATTRS) ${[serverUuidAttribute, workerTypeAttribute, ...Object.keys(labels)].join(" ")}`,

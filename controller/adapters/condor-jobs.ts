@@ -19,7 +19,7 @@ export const ALIKE_BY = [
   "DeferralTime", "DeferralPrepTime", "DeferralWindow", "ScheddInterval",
 ] as const;
 export const RUNNING_ATTRIBUTES = [
-  "ClusterId", "ProcId", "JobStatus", "Owner", "RemoteHost", "AllRemoteHosts", "JobCurrentStartDate", "ConcurrencyLimits", "LastRemoteHost", "EnteredCurrentStatus",
+  "ClusterId", "ProcId", "JobStatus", "JobUniverse", "Owner", "RemoteHost", "AllRemoteHosts", "JobCurrentStartDate", "ConcurrencyLimits", "LastRemoteHost", "NumJobCompletions", "EnteredCurrentStatus",
 ] as const;
 /** Jobs that have a host, and waiting ones that had one and came back. */
 export const RUNNING = "RemoteHost =!= undefined || (JobStatus == 1 && LastRemoteHost =!= undefined)";
@@ -85,14 +85,14 @@ export function groupOf(row: Counted, shared: Ad, c: GroupContext): WaitingGroup
   if (!needsWorker(row)) {
     return { key: `${universe}/${owner}`, count, exampleId, owner, queuedAtMs, request: { cpus: 0, memoryMiB: 0, diskMiB: 0 }, ad: {}, needsNoWorker: true };
   }
-  const like = count > 1 ? ` (and ${count - 1} like it)` : "";
+  const odd = (why: string): UnreadableJob => ({ id: exampleId, count, why });
   const texts = { ...expressionTexts(shared), Owner: JSON.stringify(owner), JobUniverse: `${universe}` };
   const long = Object.entries(texts).find(([, t]) => t.length > MOST_TEXT);
-  if (long !== undefined) return { id: exampleId, why: `${long[0]} has ${long[1].length} characters, at most ${MOST_TEXT} are read${like}` };
+  if (long !== undefined) return odd(`${long[0]} has ${long[1].length} characters, at most ${MOST_TEXT} are read`);
   const ad = relevant(texts, c.startReads);
   const my = adOfTexts(ad, false);
   const request = requestOf(my, ad, c.nowSeconds);
-  if (typeof request === "string") return { id: exampleId, why: `${request}${like}` };
+  if (typeof request === "string") return odd(request);
   const gang = universe === PARALLEL ? Math.max(1, row.nodes) : undefined;
   const limits = limitsOf(my, c.nowSeconds);
   const notBeforeMs = notBefore(my, c.nowSeconds);
@@ -198,9 +198,11 @@ export function parseOccupied(ads: readonly Ad[]): Occupied {
     const status = number(ad, "JobStatus"), id = idOf(ad);
     const hosts = hostsOf(ad);
     if (status === undefined) throw new Error("a job ad without JobStatus");
+    if (NEEDS_NO_WORKER.has(number(ad, "JobUniverse") ?? 5)) continue; // its host is the master
     if (status === WAITING || status === HELD || hosts.length === 0) {
       const machine = text(ad, "LastRemoteHost")?.replace(/^.*@/, "");
-      if (status === WAITING && machine !== undefined) returned.push({ id, machine, atMs: ms(number(ad, "EnteredCurrentStatus")) ?? 0 });
+      // One that ended there and was queued again by its own policy (max_retries) says nothing of the machine.
+      if (status === WAITING && machine !== undefined && (number(ad, "NumJobCompletions") ?? 0) === 0) returned.push({ id, machine, atMs: ms(number(ad, "EnteredCurrentStatus")) ?? 0 });
       continue;
     }
     const state = status === SUSPENDED ? "suspended" : status === REMOVED ? "removing" : "running";

@@ -44,9 +44,16 @@ export function parseMachines(ads: readonly Ad[]): readonly Machine[] {
 }
 
 const STANDARD = new Set(["cpus", "memory", "disk", "swap"]);
-/** GPUs and what MACHINE_RESOURCE_... has declared. */
-export const resourceNames = (ad: Ad): readonly string[] =>
-  (text(ad, "MachineResources") ?? "").split(/\s+/).filter((n) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(n) && !STANDARD.has(n.toLowerCase()));
+/** GPUs and what MACHINE_RESOURCE_... has declared; thousands of workers say the same. */
+export function resourceNames(ad: Ad): readonly string[] {
+  const list = text(ad, "MachineResources") ?? "";
+  const known = namesIn.get(list);
+  if (known !== undefined) return known;
+  const names = list.split(/\s+/).filter((n) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(n) && !STANDARD.has(n.toLowerCase()));
+  if (namesIn.size < 100) namesIn.set(list, names);
+  return names;
+}
+const namesIn = new Map<string, readonly string[]>();
 
 function parseSlot(name: string, ad: Ad): Machine {
   const state = text(ad, "State"), activity = text(ad, "Activity");
@@ -56,9 +63,13 @@ function parseSlot(name: string, ad: Ad): Machine {
   const claims = ad["PartitionableSlot"] === true ? (slots ?? 1) + (idleState ? 0 : 1) : idleState ? 0 : 1;
   const names = resourceNames(ad);
   const size = (prefix: string): Machine["free"] => {
-    const counts = names.flatMap((n): [string, number][] => { const v = number(ad, `${prefix}${n}`); return v === undefined ? [] : [[n.toLowerCase(), v]]; });
-    const resources = counts.length === 0 ? {} : { resources: Object.fromEntries(counts) };
-    return { cpus: number(ad, `${prefix}Cpus`) ?? 0, memoryMiB: number(ad, `${prefix}Memory`) ?? 0, diskMiB: (number(ad, `${prefix}Disk`) ?? 0) / 1024, ...resources };
+    const room = { cpus: number(ad, `${prefix}Cpus`) ?? 0, memoryMiB: number(ad, `${prefix}Memory`) ?? 0, diskMiB: (number(ad, `${prefix}Disk`) ?? 0) / 1024 };
+    let resources: Record<string, number> | undefined;
+    for (const n of names) {
+      const count = number(ad, `${prefix}${n}`);
+      if (count !== undefined) (resources ??= {})[n.toLowerCase()] = count;
+    }
+    return resources === undefined ? room : { ...room, resources };
   };
   return {
     name, serverId: text(ad, "ElastigridServerUuid"), claims,

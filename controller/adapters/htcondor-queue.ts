@@ -199,7 +199,8 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
   private async withSamples(machines: readonly Machine[]): Promise<readonly Machine[]> {
     const byKind = new Map<string, Machine>();
     for (const m of machines) {
-      const kind = `${m.workerType ?? ""}/${m.total.cpus}/${m.total.memoryMiB}/${JSON.stringify(m.total.resources ?? {})}`;
+      if (m.draining) continue; // its START is false for as long as that lasts
+      const kind = kindOf(m);
       if (!byKind.has(kind) || this.samples.get(kind)?.machine === m.name) byKind.set(kind, m);
     }
     // A sample that has left the pool is replaced by another of its kind.
@@ -209,11 +210,18 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
       const list = wanted.map(([, m]) => JSON.stringify(m.name)).join(",");
       const answer = await this.tools.ask("condor_status", ["-json", "-constraint", `DynamicSlot =!= True && member(Machine, {${list}})`], parseAds);
       for (const [kind, { name }] of wanted) {
-        const ad = answer.known ? answer.value.find((a) => a["Machine"] === name) : undefined;
+        const ad = answer.known ? answer.value.find((a) => a["Machine"] === name && a["Draining"] !== true && a["State"] !== "Drained") : undefined;
         if (ad !== undefined) this.samples.set(kind, { machine: name, atMs: this.nowMs(), ad: expressionTexts(ad) });
       }
     }
     const ads = new Map([...this.samples.values()].map((s) => [s.machine, s.ad]));
     return machines.map((m) => (ads.has(m.name) ? { ...m, ad: ads.get(m.name)! } : m));
   }
+}
+
+/** Workers of one kind offer the same, as far as a look shows. */
+function kindOf({ workerType, total }: Machine): string {
+  let kind = `${workerType ?? ""}/${total.cpus}/${total.memoryMiB}`;
+  for (const name in total.resources) kind += `/${name}=${total.resources[name]}`;
+  return kind;
 }

@@ -93,12 +93,17 @@ export class OpenstackPool implements Pool {
       const shown = now.group.members.filter((m) => m.serverId === undefined && !isFailed(m.status)).length;
       const pending = Math.max(0, pendingCount(now.group, this.order, this.leaving));
       const coming = Array.from({ length: pending }, (_, i): Member => pendingMember(`ordered-${this.type}-${String(i + shown + 1).padStart(3, "0")}`, this.type));
-      return known({ members: [...listed, ...coming], closing: this.closing, busy: activity(now.group), failure: groupFailure(now.group) }, this.lacks());
+      return known({ members: [...listed, ...coming], closing: this.closing, busy: activity(now.group), failure: this.failureOf(now) }, this.lacks());
     } catch (e) {
       if (!isCloudError(e)) throw e;
       const meaning = explainFailure(e.message);
       return unknown(meaning === undefined ? e.message : `${meaning} (${e.message})`);
     }
+  }
+
+  private failureOf(now: SeenGroup): PoolView["failure"] {
+    const failure = groupFailure(now.group);
+    return failure === undefined || this.type === DEFAULT_TYPE ? failure : { ...failure, type: this.type };
   }
 
   /** Whether a server has been a member, or a placeholder stands for one that is to be. */

@@ -71,6 +71,9 @@ describe("npm start -- --keep --grid-only", function () {
     const { code, text } = await run("--down");
     expect(code, text).to.equal(0);
     expect(text).to.contain("nothing left that costs money");
-    await until("the end of all its processes and mounts", 30_000, () => (home as StartHome).processes().length === 0 && (home as StartHome).mounts().length === 0);
+    await until(
+      "the end of all its processes and mounts", 30_000,
+      () => (home as StartHome).processes().length === 0 && (home as StartHome).mounts().length === 0,
+    );
   });
 });

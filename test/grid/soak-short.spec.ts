@@ -29,13 +29,17 @@ describe("a soak in short", function () {
   it("scales down again and again, is struck and lied to, and starts every job once", async () => {
     say(`seed ${seed}`);
     const plan: Plan = {
-      seed, seconds: long ? 600 : 110, strikes: ["false-status", "startd", "false-status", "controller", "worker", "condor"], betweenStrikesSeconds: 8,
+      seed, seconds: long ? 600 : 110, strikes: [
+        "false-status", "startd", "false-status", "controller", "worker", "condor",
+      ], betweenStrikesSeconds: 8,
       durations: { scheddStoppedSeconds: 60, networkCutSeconds: 60 }, wantedScaleDowns: long ? 50 : 8,
     };
     const result = await runSoak(world as SoakWorld, plan, say);
     leaks = await (world as SoakWorld).close(say);
     const { verdict, scaleDowns, strikes } = result;
-    say(`${scaleDowns} scale-downs, ${verdict.jobs} jobs, ${verdict.starts} starts, ${strikes.length} strikes, ${verdict.losses.length} runs lost with their machine`);
+    say(
+      `${scaleDowns} scale-downs, ${verdict.jobs} jobs, ${verdict.starts} starts, ${strikes.length} strikes, ${verdict.losses.length} runs lost with their machine`,
+    );
     const broken = failures(result, plan, leaks);
     if (broken.length > 0) throw new Error(`seed ${seed}: ${broken.join("\n")}`);
   });

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { GridStatus, WorkerStatus } from "../../controller/status";
@@ -10,17 +10,18 @@ import { noGrid } from "../support/lane";
 import { openTestStack, type TestStack } from "../support/stack";
 
 const PORT = 2222;
-/** Long enough for an `up`, a new worker and a look at the old one meanwhile. */
-const LONG_JOB_SECONDS = 45;
+/** The long job sleeps for ever, until the test ends its sleep: then it ends by itself, with this code. */
+const FOR_EVER = 50_000 + process.pid, LONG_JOB_CODE = 7;
 const grid = (memory: string): Record<string, unknown> => ({
   name: "kinds", ssh: { port: PORT }, master: { memory: "1 GiB", disk: "4 GiB" },
   workers: { min: 1, max: 4, memory, disk: "2 GiB", types: { large: { vcpus: 2, memory: "1 GiB", disk: "2 GiB", price: 0.5, labels: { FastDisk: true }, max: 2 } } },
-  scaling: { intervalSeconds: 1, cooldownSeconds: 5, idleSeconds: 120 }, timeouts: { masterReadySeconds: 90, workersReadySeconds: 90 },
+  scaling: { intervalSeconds: 1, cooldownSeconds: 5, idleSeconds: 120 }, timeouts: { masterReadySeconds: 180, workersReadySeconds: 180 },
 });
 
 interface Job {
   readonly name: string;
-  readonly seconds: number;
+  /** Shell text. @default ends at once */
+  readonly script?: string;
   readonly cpus?: number;
   readonly memoryMiB?: number;
   readonly requirements?: string;
@@ -33,9 +34,17 @@ interface JobRow {
   readonly LastRemoteHost?: string;
 }
 
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return ""; // it has just ended
+  }
+}
+
 /** Real hosts of two sizes: jobs choose, and a changed size reaches workers by drain while a long job runs on. */
 describe("worker types on real hosts", function () {
-  this.timeout(240_000);
+  this.timeout(400_000);
   this.bail(true);
   let stateDir: string, cloud: LocalCloud, test: TestStack, master: Master;
 
@@ -62,9 +71,9 @@ describe("worker types on real hosts", function () {
 
   const status = async (): Promise<GridStatus> => JSON.parse(await master.run("elastigrid status --json")) as GridStatus;
   const workersOf = async (type: string): Promise<readonly WorkerStatus[]> => (await status()).workers.filter((w) => w.type === type);
-  const submit = async ({ name, seconds, cpus = 1, memoryMiB = 64, requirements }: Job): Promise<number> => {
+  const submit = async ({ name, script = "exit 0", cpus = 1, memoryMiB = 64, requirements }: Job): Promise<number> => {
     const text = [
-      "universe = vanilla", "executable = /bin/sleep", "transfer_executable = false", "should_transfer_files = NO", "initialdir = /tmp", `arguments = ${seconds}`, `log = /home/grid/${name}.log`,
+      "universe = vanilla", "executable = /bin/sh", "transfer_executable = false", "should_transfer_files = NO", "initialdir = /tmp", `arguments = "-c '${script}'"`, `log = /home/grid/${name}.log`,
       `request_cpus = ${cpus}`, `request_memory = ${memoryMiB}MB`, "request_disk = 1MB", ...(requirements === undefined ? [] : [`requirements = ${requirements}`]), "queue 1", "",
     ].join("\n");
     return Number(/^(\d+)\./m.exec(await master.run("cd /tmp && runuser -u grid -- condor_submit -terse -", text))?.[1]);
@@ -75,7 +84,13 @@ describe("worker types on real hosts", function () {
   const runs = (cluster: number): Promise<string> => until(`job ${cluster} runs`, async () => (await rows("condor_q -allusers", cluster)).find((j) => j.JobStatus === 2)?.RemoteHost);
   /** Of `slot1_1@w-1a2b3c4d.kinds.internal`. */
   const workerIn = (host: string | undefined): string => host?.replace(/^[^@]*@/, "").split(".")[0] ?? "";
-  async function until<T>(what: string, look: () => Promise<T | undefined>, limitSeconds = 90): Promise<T> {
+  /** Guests are processes of this computer. */
+  const letItEnd = (): void => {
+    const found = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && commandLine(pid) === `sleep\0${FOR_EVER}\0`);
+    expect(found, "the long job's sleep").to.have.length(1);
+    process.kill(Number(found[0]), "SIGTERM");
+  };
+  async function until<T>(what: string, look: () => Promise<T | undefined>, limitSeconds = 120): Promise<T> {
     for (const end = Date.now() + limitSeconds * 1000; ; await new Promise((r) => setTimeout(r, 500))) {
       const found = await look();
       if (found !== undefined) return found;
@@ -85,28 +100,30 @@ describe("worker types on real hosts", function () {
   let large: string;
 
   it("gives a job that only the larger type fits one worker of it, and the other jobs none", async () => {
-    const [small, big, labelled] = [await submit({ name: "small", seconds: 1 }), await submit({ name: "big", seconds: 3, cpus: 2 }), await submit({ name: "labelled", seconds: 1, requirements: "TARGET.FastDisk && TARGET.ElastigridWorkerType == \"large\"" })];
-    const [onSmall, onBig, onLabelled] = [await ended(small), await ended(big), await ended(labelled)];
+    const [small, big] = [await submit({ name: "small" }), await submit({ name: "big", cpus: 2 })];
+    const [onSmall, onBig] = [await ended(small), await ended(big)];
+    // When both its cores are free again.
+    const onLabelled = await ended(await submit({ name: "labelled", requirements: 'TARGET.FastDisk && TARGET.ElastigridWorkerType == "large"' }));
     const types = new Map((await status()).workers.map((w) => [w.name, w.type]));
     expect([onSmall, onBig, onLabelled].map((j) => [types.get(workerIn(j.LastRemoteHost)), j.ExitCode, j.NumJobStarts])).to.deep.equal([["worker", 0, 1], ["large", 0, 1], ["large", 0, 1]]);
     expect([...types.values()].sort()).to.deep.equal(["large", "worker"]);
     large = workerIn(onBig.LastRemoteHost);
-    expect((await master.run(`condor_status -af TotalCpus TotalMemory ElastigridWorkerType FastDisk -constraint 'Machine == "${large}.kinds.internal" && PartitionableSlot'`)).trim()).to.equal("2 896 large true");
+    expect((await master.run(`condor_status -af TotalCpus TotalMemory ElastigridWorkerType FastDisk -constraint 'Machine == "${large}.kinds.internal" && PartitionableSlot'`)).trim()).to.match(/^2(\.0)? 896 large true$/);
   });
 
   it("renews workers of a changed size by drain: a long job ends on the old one, and one that needs the new size gets it", async () => {
-    const long = await submit({ name: "long", seconds: LONG_JOB_SECONDS, requirements: 'TARGET.ElastigridWorkerType == "worker"' });
+    const long = await submit({ name: "long", script: `sleep ${FOR_EVER}; exit ${LONG_JOB_CODE}`, requirements: 'TARGET.ElastigridWorkerType == "worker"' });
     const old = workerIn(await runs(long));
     await test.configure(grid("768 MiB"));
     await test.stack.up();
-    const needs = await submit({ name: "needs", seconds: 1, memoryMiB: 500, requirements: 'TARGET.ElastigridWorkerType == "worker"' });
+    const needs = await submit({ name: "needs", memoryMiB: 500, requirements: 'TARGET.ElastigridWorkerType == "worker"' });
     const onNew = await ended(needs);
     expect(workerIn(onNew.LastRemoteHost)).to.not.equal(old);
-    const before = (await workersOf("worker")).find((w) => w.name === old);
-    expect(before?.phase, "the old one is closed to new work while its job runs").to.equal("draining");
+    await until("the old one is closed to new work while its job runs", async () => (await workersOf("worker")).find((w) => w.name === old && w.phase === "draining"));
     expect(workerIn(await runs(long)), "the long job is still there").to.equal(old);
+    letItEnd();
     const done = await ended(long);
-    expect([workerIn(done.LastRemoteHost), done.ExitCode, done.NumJobStarts]).to.deep.equal([old, 0, 1]);
+    expect([workerIn(done.LastRemoteHost), done.ExitCode, done.NumJobStarts]).to.deep.equal([old, LONG_JOB_CODE, 1]);
     await until("the old worker is gone", async () => ((await workersOf("worker")).some((w) => w.name === old) ? undefined : true));
     expect((await master.run("condor_status -af ElastigridWorkerType TotalMemory -constraint PartitionableSlot | sort")).trim().split("\n")).to.deep.equal(["large 896", "worker 640"]);
     expect((await workersOf("large")).map((w) => w.name), "the other type was left alone").to.deep.equal([large]);

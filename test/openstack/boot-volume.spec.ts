@@ -35,8 +35,8 @@ describe("a master that boots from a volume", function () {
     writeFileSync(file, Buffer.alloc(2 ** 20, name));
     return file;
   };
-  const grid = (file: string, disk = "5 GiB"): Readonly<Record<string, unknown>> => ({
-    ...trialGrid, master: { ...trialGrid.master, disk }, image: { name: IMAGE_NAME }, openstack: { bootVolume: true, imageFile: imageFile(file) },
+  const grid = (file: string, disk = "5 GiB", more: object = {}): Readonly<Record<string, unknown>> => ({
+    ...trialGrid, master: { ...trialGrid.master, disk, ...more }, image: { name: IMAGE_NAME }, openstack: { bootVolume: true, imageFile: imageFile(file) },
   });
   const volumes = async (): Promise<Volume[]> => (await project.api.get<{ volumes: Volume[] }>("volumev3", `/v3/${project.api.projectId}/volumes/detail`)).volumes;
   const master = async (): Promise<Server> => {
@@ -120,9 +120,21 @@ describe("a master that boots from a volume", function () {
     expect(isEmptyChange((await test.stack.preview()).changes)).to.equal(true);
   });
 
-  it("is made again with a disk of another size, from the image of now, and its old volume is gone", async () => {
+  it("is not made again for a disk of another size, another kind of disk or another range: all refused, nothing touched", async () => {
+    const server = await master(), image = (await volumes())[0]?.volume_image_metadata?.image_id;
+    await test.configure({ ...grid("second.img", "6 GiB"), network: { cidr: "10.78.0.0/24" } });
+    const text = await failedUp(test);
+    expect(text).to.match(/grid\.network\.cidr = 10\.78\.0\.0\/24: is not the range of the deployed grid/);
+    expect(text).to.include(`trial-master (${server.id}) has (5 GiB)`).and.to.include(`set grid.master.replace to ${server.id}`);
+    await test.configure({ ...grid("second.img"), openstack: { imageFile: imageFile("second.img") } });
+    expect(await failedUp(test)).to.match(/grid\.openstack\.bootVolume = false/);
+    expect((await master()).id).to.equal(server.id);
+    await theVolume(5, image);
+  });
+
+  it("is made again with a disk of another size where its server is named, from the image of now, and its old volume is gone", async () => {
     const server = await master();
-    await test.configure(grid("second.img", "6 GiB"));
+    await test.configure(grid("second.img", "6 GiB", { replace: server.id }));
     await test.stack.up();
     expect((await master()).id).to.not.equal(server.id);
     await theVolume(6, (await imageIds())[0]);

@@ -7,7 +7,7 @@ const DAY_SECONDS = 86_400;
 
 describe("the right number of workers, in simulated grids", () => {
   story({
-    name: "eight-gpu-jobs", seeds: share(40),
+    name: "eight-gpu-jobs", seeds: share(20),
     says: "buys nothing for eight jobs that ask for GPUs which no worker has, and serves the others",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 5, scaling: { idleSeconds: 20 } }));
@@ -22,7 +22,7 @@ describe("the right number of workers, in simulated grids", () => {
   });
 
   story({
-    name: "unmatchable-day", seeds: share(6),
+    name: "unmatchable-day", seeds: share(3),
     says: "tries work that no worker takes with one worker at most, for each group of it, in a whole day",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 5, scaling: { idleSeconds: 60 } }));
@@ -80,7 +80,7 @@ describe("the right number of workers, in simulated grids", () => {
   });
 
   story({
-    name: "oscillating", seeds: share(20),
+    name: "oscillating", seeds: share(8),
     says: "answers a load that comes and goes with at most one pair of adding and removing for each worker and cooldown",
     play: async (seed, stage) => {
       const cooldownSeconds = 300, max = 4;
@@ -117,7 +117,7 @@ describe("the right number of workers, in simulated grids", () => {
   });
 
   story({
-    name: "converges", seeds: share(300),
+    name: "converges", seeds: share(200),
     says: "serves whatever comes, in the end has the minimum again, and has lost no server",
     play: async (seed, stage) => {
       const { dice } = new GridSimulator({ seed: seed * 31 });

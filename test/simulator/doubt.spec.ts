@@ -82,7 +82,7 @@ describe("doubt in simulated grids", () => {
   });
 
   story({
-    name: "put-back-by-hand", seeds: share(200),
+    name: "put-back-by-hand", seeds: share(120),
     says: "lets a worker be that somebody puts back into service in the moment before it is removed",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 1, max: 4, submitChance: 0.2, jobMs: [5_000, 20_000] }));
@@ -98,7 +98,7 @@ describe("doubt in simulated grids", () => {
   });
 
   story({
-    name: "accepted-and-not-begun", seeds: share(200),
+    name: "accepted-and-not-begun", seeds: share(120),
     says: "gives a removal up that the cloud has accepted and not begun when the worker got a job meanwhile",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 1, max: 4, submitChance: 0.1, jobMs: [10_000, 40_000], scaling: { idleSeconds: 5 } }));
@@ -137,7 +137,7 @@ describe("doubt in simulated grids", () => {
   });
 
   story({
-    name: "heals-at-the-last-moment", seeds: share(600),
+    name: "heals-at-the-last-moment", seeds: share(400),
     says: "keeps a worker that is heard again, and gets a job, in the moment in which it was to be given up",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 4, max: 4, submitChance: 0.1, jobMs: [5_000, 20_000], scaling: { joinTimeoutSeconds: 60 } }));
@@ -152,7 +152,7 @@ describe("doubt in simulated grids", () => {
   });
 
   story({
-    name: "joins-at-the-last-moment", seeds: share(300),
+    name: "joins-at-the-last-moment", seeds: share(200),
     says: "keeps a worker that joins and gets a job in the moment in which it was to be given up",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 6, submitChance: 0.04, jobMs: [10_000, 40_000], scaling: { idleSeconds: 5, joinTimeoutSeconds: 60 } }));

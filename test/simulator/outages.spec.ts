@@ -6,7 +6,7 @@ const DAY_SECONDS = 86_400;
 
 describe("outages in simulated grids", () => {
   story({
-    name: "day-without-queue", seeds: share(40),
+    name: "day-without-queue", seeds: share(20),
     says: "takes nothing away and makes nothing twice while the queue does not answer for 24 hours, whatever was going on",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 1, max: 6, scaling: { idleSeconds: 5 } }));
@@ -32,7 +32,7 @@ describe("outages in simulated grids", () => {
   });
 
   story({
-    name: "day-without-cloud", seeds: share(40),
+    name: "day-without-cloud", seeds: share(20),
     says: "takes nothing away and makes nothing twice while the cloud does not answer for 24 hours, and then does what is due",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 1, max: 6, scaling: { idleSeconds: 5 } }));
@@ -89,7 +89,7 @@ describe("outages in simulated grids", () => {
   });
 
   story({
-    name: "m10-restart-without-queue", seeds: share(60),
+    name: "m10-restart-without-queue", seeds: share(20),
     says: "keeps five workers when it is restarted while the queue does not answer (peers M10: all terminated at 600 s)",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 5, scaling: { idleSeconds: 5 } }));
@@ -128,7 +128,7 @@ describe("outages in simulated grids", () => {
       const s = sim.cloud.make("sim-worker-0", undefined, { copying: false, listedFromMs: 0 });
       sim.cloud.powerOn(s);
       expect(await sim.runUntil(() => sim.members === 0, 900)).to.equal(true);
-      await sim.run(DAY_SECONDS / 8, 30_000);
+      await sim.run(DAY_SECONDS / 8, 20_000);
       expect([sim.members, sim.cloud.made]).to.deep.equal([0, 1]);
       expect(sim.journal.some((e) => /did not join/.test(e.why)), "and says why it went").to.equal(true);
     },

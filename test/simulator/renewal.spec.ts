@@ -16,7 +16,7 @@ describe("a rolling update in simulated grids", () => {
   const working = (sim: GridSimulator): number => [...sim.queue.startds.values()].filter((d) => d.draining === undefined).length;
 
   story({
-    name: "rolling-update", seeds: share(40),
+    name: "rolling-update", seeds: share(30),
     says: "renews ten workers with long jobs: a canary first, then a few at a time, and every job ends where it began",
     play: async (seed, stage) => {
       const jobs = seed % 11;
@@ -37,7 +37,7 @@ describe("a rolling update in simulated grids", () => {
   });
 
   story({
-    name: "canary-does-not-join", seeds: share(40),
+    name: "canary-does-not-join", seeds: share(8),
     says: "stops the renewal when the canary does not join: the old ones go on working",
     play: async (seed, stage) => {
       const sim = stage.show(ten(seed, 3));
@@ -52,7 +52,7 @@ describe("a rolling update in simulated grids", () => {
   });
 
   story({
-    name: "renewal-and-crashes", seeds: share(100),
+    name: "renewal-and-crashes", seeds: share(60),
     says: "goes on with a renewal after a crash, wherever it came",
     play: async (seed, stage) => {
       const sim = stage.show(ten(1 + (seed % 5), 4));

@@ -4,7 +4,7 @@ import { share, story } from "./world/story";
 
 describe("two controllers at once, where the lock is ignored", () => {
   story({
-    name: "two-controllers", seeds: share(300),
+    name: "two-controllers", seeds: share(100),
     says: "kill no job between them, and make no more than the maximum and what the other ordered within the lag of the cloud's list",
     play: async (seed, stage) => {
       const growStep = 2;

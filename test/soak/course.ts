@@ -29,7 +29,10 @@ export interface SoakResult {
   readonly takenBack: number;
   readonly joined: number;
   readonly strikes: readonly Strike[];
+  /** Strikes that met nobody within a minute. */
   readonly missed: readonly StrikeKind[];
+  /** Strikes that the soak itself could not carry out: a fault of its own. */
+  readonly botched: readonly string[];
   readonly verdict: Verdict;
   readonly loadAverage: { readonly median: number; readonly most: number };
   readonly drainSeconds: { readonly median: number; readonly most: number };
@@ -40,10 +43,13 @@ const READ_EVERY_MS = 60_000;
 /** With more waiting jobs nobody would ever be idle, and every scale-down a long drain. */
 const MOST_WAITING = 12;
 
-/** Drives the grid for the plan's time: sizes, submissions and strikes at random times of their own; then lets the queue run empty and judges. */
+/**
+ * Drives the grid for the plan's time: sizes, submissions and strikes at random times of their own; then lets the queue run empty and
+ * judges.
+ */
 export async function runSoak(world: SoakWorld, plan: Plan, print: (line: string) => void): Promise<SoakResult> {
   const began = Date.now(), end = began + plan.seconds * 1_000;
-  const strikes: Strike[] = [], missed: StrikeKind[] = [], loads: number[] = [];
+  const strikes: Strike[] = [], missed: StrikeKind[] = [], botched: string[] = [], loads: number[] = [];
   let orders = 0, submitted = 0, waiting = 0, failure: Error | undefined;
   const goesOn = (): boolean => Date.now() < end && failure === undefined;
   // A generator each: what one does must not shift what the others do, or a seed would repeat nothing.
@@ -78,7 +84,12 @@ export async function runSoak(world: SoakWorld, plan: Plan, print: (line: string
       await napping(plan.betweenStrikesSeconds * (0.5 + blows()));
       if (!goesOn()) break;
       const kind = plan.strikes[i % plan.strikes.length] as StrikeKind;
-      const done = await found(kind);
+      const done = await found(kind).catch((e: Error) => {
+        botched.push(`${kind}: ${e.message.split("\n")[0]}`);
+        print(`strike ${kind} could not be carried out: ${e.message}`);
+        return "botched" as const;
+      });
+      if (done === "botched") continue;
       if (done === undefined) missed.push(kind);
       else {
         strikes.push(done);
@@ -93,7 +104,9 @@ export async function runSoak(world: SoakWorld, plan: Plan, print: (line: string
       if (Date.now() < next) continue;
       next += READ_EVERY_MS;
       const closed = scaleDownsOf(await world.actions()).length;
-      print(`${Math.round((Date.now() - began) / 1_000)} of ${plan.seconds} s: ${orders} orders, ${closed} scale-downs, ${submitted} jobs submitted, ${strikes.length} strikes`);
+      print(
+        `${Math.round((Date.now() - began) / 1_000)} of ${plan.seconds} s: ${orders} orders, ${closed} scale-downs, ${submitted} jobs submitted, ${strikes.length} strikes`,
+      );
     }
   };
   const guarded = (work: () => Promise<void>): Promise<void> => work().catch((e: Error) => void (failure ??= e));
@@ -103,12 +116,14 @@ export async function runSoak(world: SoakWorld, plan: Plan, print: (line: string
   print("the queue runs empty");
   await world.insist("automatic size", "elastigrid scale --auto");
   const left = async (): Promise<number> => Number((await world.attempt("condor_q -allusers -af ClusterId | wc -l"))?.trim() ?? Number.NaN);
-  await until("an empty queue", QUEUE_EMPTY_MS, async () => (await left()) === 0 || (await pause(2_000), false)).catch((e: Error) => print(e.message));
+  await until(
+    "an empty queue", QUEUE_EMPTY_MS, async () => (await left()) === 0 || (await pause(2_000), false),
+  ).catch((e: Error) => print(e.message));
   const actions = await world.actions();
   const verdict = judge(parseJobLog(await world.jobLog()), await world.jobRows(), strikes, actions);
   const drains = drainTimes(actions);
   return {
-    seed: plan.seed, seconds: Math.round((Date.now() - began) / 1_000), orders, strikes, missed, verdict,
+    seed: plan.seed, seconds: Math.round((Date.now() - began) / 1_000), orders, strikes, missed, botched, verdict,
     scaleDowns: scaleDownsOf(actions).length, removed: count(actions, "gone"), takenBack: count(actions, "cancel-drain"), joined: count(actions, "enrol"),
     loadAverage: { median: percentile(loads, 0.5), most: Math.max(...loads) },
     drainSeconds: { median: percentile(drains, 0.5), most: Math.max(...drains) },
@@ -135,7 +150,8 @@ export function failures(result: SoakResult, plan: Plan, leaks: readonly string[
   return [
     ...result.verdict.broken,
     ...(result.verdict.jobs === 0 ? ["no job ran: nothing was proven"] : []),
-    ...(result.scaleDowns < plan.wantedScaleDowns ? [`${result.scaleDowns} scale-downs of at least ${plan.wantedScaleDowns}: run it longer`] : []),
+    ...(result.scaleDowns >= plan.wantedScaleDowns ? [] : [`${result.scaleDowns} scale-downs of at least ${plan.wantedScaleDowns}: run it longer`]),
+    ...result.botched.map((b) => `a strike that could not be carried out: ${b}`),
     ...leaks.map((l) => `left at the cloud: ${l}`),
   ];
 }

@@ -19,8 +19,8 @@ export class Guests {
 
   /** From now on no packet reaches or leaves the guest; its card stays up, as where a switch has failed. */
   async cut(hostName: string): Promise<void> {
-    const chain = (hook: string): string => `chain ${hook} { type filter hook ${hook} priority -300; policy drop; ${hook === "input" ? "iif" : "oif"} lo accept; }`;
-    await this.nft(hostName, `table inet soak { ${chain("input")} ${chain("output")} }`);
+    const chain = (hook: string, card: string): string => `chain ${hook} {\ntype filter hook ${hook} priority -300; policy drop;\n${card} lo accept\n}`;
+    await this.nft(hostName, `table inet soak {\n${chain("input", "iif")}\n${chain("output", "oif")}\n}`);
   }
 
   async heal(hostName: string): Promise<void> {
@@ -32,7 +32,10 @@ export class Guests {
     const [pid] = this.find(hostName, "condor_master");
     if (pid === undefined) return Promise.reject(new Error(`no condor_master runs in ${hostName}`));
     return new Promise((resolve, reject) => {
-      const child = execFile("nsenter", ["-t", String(pid), "-m", "-n", "--", "/usr/sbin/nft", "-f", "-"], { timeout: 20_000 }, (e, _out, err) => (e === null ? resolve() : reject(new Error(err.trim() || e.message))));
+      const args = ["-t", String(pid), "-m", "-n", "--", "/usr/sbin/nft", "-f", "-"];
+      const child = execFile(
+        "nsenter", args, { timeout: 20_000 }, (e, _out, err) => (e === null ? resolve() : reject(new Error(err.trim() || e.message))),
+      );
       child.stdin?.end(`${rules}\n`);
     });
   }

@@ -1,6 +1,9 @@
 /** One event of HTCondor's user log (`condor_submit`'s `log`), as far as starts and ends of jobs are concerned. */
 export interface JobEvent {
-  /** HTCondor's number: 000 submitted, 001 executing, 004 evicted, 005 terminated, 007 shadow exception, 009 aborted, 012 held, 022 to 024 reconnection. */
+  /**
+   * HTCondor's number: 000 submitted, 001 executing, 004 evicted, 005 terminated, 007 shadow exception, 009 aborted, 012 held, 022 to 024
+   * reconnection.
+   */
   readonly code: number;
   /** Cluster and process, such as `17.0`. */
   readonly job: string;

@@ -62,7 +62,9 @@ const ACTIONS: readonly string[] = ["fence", "drain", "replace", "remove", "evic
  * Puts together what HTCondor wrote of its jobs, what the soak did, and what the controller did. The promise is one start per job,
  * except where its own machine was killed; who else is to blame for a loss is said, and is a broken promise whoever it was.
  */
-export function judge(events: readonly JobEvent[], rows: readonly JobRow[], strikes: readonly Strike[], actions: readonly Action[]): Verdict {
+export function judge(
+  events: readonly JobEvent[], rows: readonly JobRow[], strikes: readonly Strike[], actions: readonly Action[],
+): Verdict {
   const byJob = new Map<string, JobEvent[]>();
   for (const e of events) byJob.set(e.job, [...(byJob.get(e.job) ?? []), e]);
   const ended = new Map<string, JobRow[]>();
@@ -82,7 +84,9 @@ export function judge(events: readonly JobEvent[], rows: readonly JobRow[], stri
     if (wrong === undefined) right += 1;
     else broken.push(`job ${job} ${wrong}`);
     const counted = found[0]?.NumJobStarts;
-    if (counted !== undefined && counted > runs.length) broken.push(`job ${job}: history counts ${counted} starts, its log shows ${runs.length}`);
+    if (counted !== undefined && counted > runs.length) broken.push(
+      `job ${job}: history counts ${counted} starts, its log shows ${runs.length}`,
+    );
   }
   for (const l of losses) if (!l.excused) broken.push(`job ${l.job} on ${l.worker}: ${l.cause}`);
   return { jobs: byJob.size, right, starts, losses, broken };
@@ -121,16 +125,27 @@ function runsOf(events: readonly JobEvent[]): Run[] {
   return runs;
 }
 
-function blame(worker: string, fromMs: number, toMs: number, strikes: readonly Strike[], actions: readonly Action[]): { excused: boolean; cause: string } {
+function blame(
+  worker: string, fromMs: number, toMs: number, strikes: readonly Strike[], actions: readonly Action[],
+): { excused: boolean; cause: string } {
   const near = (atMs: number, untilMs = atMs): boolean => untilMs >= fromMs - 2_000 && atMs <= toMs + 2_000 && toMs - untilMs <= AFTER_MS;
   const mine = strikes.filter((s) => s.worker === worker && near(s.atMs, s.untilMs));
   const acted = actions.filter((a) => a.worker === worker && ACTIONS.includes(a.what) && near(a.atMs));
   const kill = mine.find((s) => KILLS_ITS_JOBS.includes(s.kind));
   const removal = acted.find((a) => ["remove", "replace", "evict"].includes(a.what));
   // The controller may tidy up after a kill; it may not have been first.
-  if (kill !== undefined && !(removal !== undefined && removal.atMs < kill.atMs)) return { excused: true, cause: `the soak struck its own machine (${kill.what})` };
-  const told = [...mine.map((s) => ({ atMs: s.atMs, text: `the soak: ${s.what}` })), ...acted.map((a) => ({ atMs: a.atMs, text: `the controller: ${a.what}: ${a.why}` }))];
-  const everywhere = strikes.filter((s) => s.worker === undefined && near(s.atMs, s.untilMs)).map((s) => ({ atMs: s.atMs, text: `the soak: ${s.what}` }));
+  const wasFirst = kill !== undefined && (removal === undefined || removal.atMs >= kill.atMs);
+  if (wasFirst) return { excused: true, cause: `the soak struck its own machine (${kill.what})` };
+  const told = [
+    ...mine.map((s) => ({ atMs: s.atMs, text: `the soak: ${s.what}` })),
+    ...acted.map((a) => ({ atMs: a.atMs, text: `the controller: ${a.what}: ${a.why}` })),
+  ];
+  const everywhere = strikes.filter(
+    (s) => s.worker === undefined && near(s.atMs, s.untilMs),
+  ).map((s) => ({ atMs: s.atMs, text: `the soak: ${s.what}` }));
   const all = [...told, ...everywhere].sort((a, b) => a.atMs - b.atMs).map((t) => t.text);
-  return { excused: false, cause: `lost without its machine being killed; near it: ${all.length === 0 ? "nothing that is known" : all.join(" | ")}` };
+  return {
+    excused: false,
+    cause: `lost without its machine being killed; near it: ${all.length === 0 ? "nothing that is known" : all.join(" | ")}`,
+  };
 }

@@ -28,7 +28,9 @@ const SCHEDD_STOPPED_SECONDS = 600;
 
 /** Rare where they hold everything up; the schedd is stopped once, in the middle of a run. */
 function order(minutes: number, only: readonly StrikeKind[]): StrikeKind[] {
-  const often: StrikeKind[] = ["false-status", "worker", "controller", "network", "false-status", "startd", "condor", "false-status", "network", "master"];
+  const often: StrikeKind[] = [
+    "false-status", "worker", "controller", "network", "false-status", "startd", "condor", "false-status", "network", "master",
+  ];
   const wanted = often.filter((k) => only.includes(k));
   const round = wanted.length === 0 ? [] : Array.from({ length: Math.ceil(Math.max(10, minutes) / wanted.length) }, () => wanted).flat();
   if (only.includes("schedd")) round.splice(Math.floor(Math.min(round.length, minutes * 0.4)), 0, "schedd");
@@ -38,7 +40,10 @@ function order(minutes: number, only: readonly StrikeKind[]): StrikeKind[] {
 export async function main(argv: readonly string[]): Promise<number> {
   let values;
   try {
-    const options = { minutes: { type: "string" }, seed: { type: "string" }, only: { type: "string" }, report: { type: "string" }, json: { type: "boolean" }, help: { type: "boolean", short: "h" } } as const;
+    const options = {
+      minutes: { type: "string" }, seed: { type: "string" }, only: { type: "string" }, report: { type: "string" },
+      json: { type: "boolean" }, help: { type: "boolean", short: "h" },
+    } as const;
     values = parseArgs({ args: [...argv], options }).values;
   } catch (e) {
     return (process.stderr.write(`npm run soak: ${(e as Error).message}\n`), 2);
@@ -49,14 +54,20 @@ export async function main(argv: readonly string[]): Promise<number> {
   const wrong = [
     ...(minutes >= 1 && minutes <= 1_440 ? [] : [`--minutes ${values.minutes}: a number from 1 to 1440`]),
     ...(Number.isInteger(seed) && seed >= 0 ? [] : [`--seed ${values.seed}: a whole number`]),
-    ...only.filter((k) => !(strikeKinds as readonly string[]).includes(k)).map((k) => `--only ${k}: the kinds are ${strikeKinds.join(", ")}`),
+    ...only.filter((k) => !(strikeKinds as readonly string[]).includes(k)).map(
+      (k) => `--only ${k}: the kinds are ${strikeKinds.join(", ")}`,
+    ),
   ];
   if (wrong.length > 0) return (process.stderr.write(`npm run soak: ${wrong.join("; ")}\n`), 2);
   const startedMs = Date.now();
-  const print = (line: string): void => void process.stderr.write(`[${((Date.now() - startedMs) / 1_000).toFixed(0).padStart(5)} s] ${line}\n`);
+  const print = (line: string): void => void process.stderr.write(
+    `[${((Date.now() - startedMs) / 1_000).toFixed(0).padStart(5)} s] ${line}\n`,
+  );
   print(`seed ${seed}`);
   const plan: Plan = {
-    seed, seconds: minutes * 60, strikes: order(minutes, only as StrikeKind[]), betweenStrikesSeconds: 40, wantedScaleDowns: Math.floor((SCALE_DOWNS_PER_HOUR * Math.min(60, minutes)) / 60),
+    seed, seconds: minutes * 60, strikes: order(minutes, only as StrikeKind[]), betweenStrikesSeconds: 40, wantedScaleDowns: Math.floor(
+      (SCALE_DOWNS_PER_HOUR * Math.min(60, minutes)) / 60,
+    ),
     durations: { scheddStoppedSeconds: Math.min(SCHEDD_STOPPED_SECONDS, minutes * 20), networkCutSeconds: 100 },
   };
   return soak(plan, values.report ?? join(packageDir, "docs", "soak.md"), print);
@@ -79,7 +90,9 @@ async function soak(plan: Plan, reportFile: string, print: (line: string) => voi
     const { verdict, strikes, ...figures } = result;
     const byKind = Object.fromEntries([...new Set(strikes.map((s) => s.kind))].map((k) => [k, strikes.filter((s) => s.kind === k).length]));
     const lost = verdict.losses.filter((l) => !l.excused).length;
-    process.stdout.write(`${JSON.stringify({ ...figures, strikes: byKind, jobs: verdict.jobs, right: verdict.right, starts: verdict.starts, lostExcused: verdict.losses.length - lost, lost, broken, ok: broken.length === 0 })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ ...figures, strikes: byKind, jobs: verdict.jobs, right: verdict.right, starts: verdict.starts, lostExcused: verdict.losses.length - lost, lost, broken, ok: broken.length === 0 })}\n`,
+    );
     return broken.length === 0 ? 0 : 1;
   } finally {
     await lock.release();

@@ -12,7 +12,9 @@ export function soakReport(result: SoakResult, broken: readonly string[], madeAt
   const { verdict, strikes, drainSeconds, loadAverage } = result;
   const fenced = (text: string): string => `\`\`\`\n${text}\n\`\`\``;
   const byKind = strikeKinds.map((k) => [KIND_TEXT[k], String(strikes.filter((s) => s.kind === k).length)]);
-  const losses = verdict.losses.map((l) => [l.job, l.worker, `${((l.lostMs - l.startedMs) / 1_000).toFixed(0)} s`, l.excused ? "yes" : "NO", l.cause]);
+  const losses = verdict.losses.map(
+    (l) => [l.job, l.worker, `${((l.lostMs - l.startedMs) / 1_000).toFixed(0)} s`, l.excused ? "yes" : "NO", l.cause],
+  );
   const excused = verdict.losses.filter((l) => l.excused).length;
   return `# Soak on real HTCondor
 

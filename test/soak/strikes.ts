@@ -12,13 +12,16 @@ const BACK_MS = 180_000;
 /** Carries out one strike and waits until what it did is over. Undefined where there was nobody to strike. */
 export async function strike(kind: StrikeKind, world: SoakWorld, random: () => number, how: Durations): Promise<Strike | undefined> {
   const atMs = Date.now();
-  const done = (what: string, worker?: string): Strike => ({ kind, atMs, untilMs: Date.now(), what, ...(worker === undefined ? {} : { worker }) });
+  const done = (what: string, worker?: string): Strike =>
+    ({ kind, atMs, untilMs: Date.now(), what, ...(worker === undefined ? {} : { worker }) });
   const one = <T>(of: readonly T[]): T | undefined => of[Math.floor(random() * of.length)];
   const workers = async (): Promise<string[]> => (await world.status())?.workers.filter((w) => w.phase === "busy").map((w) => w.name) ?? [];
   const server = async (name: (n: string) => boolean) => (await world.servers()).find((s) => name(s.name));
   switch (kind) {
     case "controller": {
-      const pid = await world.attempt("pid=$(systemctl show -p MainPID --value elastigrid-controller.service); test $pid -gt 1 && kill -9 $pid && echo $pid");
+      const pid = await world.attempt(
+        "pid=$(systemctl show -p MainPID --value elastigrid-controller.service); test $pid -gt 1 && kill -9 $pid && echo $pid",
+      );
       if (pid === undefined) return undefined;
       await until("a controller again", BACK_MS, async () => (await world.status()) !== undefined);
       return done("killed the controller");
@@ -56,7 +59,10 @@ export async function strike(kind: StrikeKind, world: SoakWorld, random: () => n
   }
 }
 
-async function onWorker(kind: "worker" | "startd" | "network" | "false-status", name: string, uuid: string, world: SoakWorld, random: () => number, how: Durations): Promise<string | undefined> {
+async function onWorker(
+  kind: "worker" | "startd" | "network" | "false-status", name: string, uuid: string, world: SoakWorld, random: () => number,
+  how: Durations,
+): Promise<string | undefined> {
   switch (kind) {
     case "worker":
       await world.api("POST", `servers/${uuid}/action/?do=stop`, {});
@@ -73,7 +79,10 @@ async function onWorker(kind: "worker" | "startd" | "network" | "false-status", 
     }
     case "false-status": {
       const reads = 1 + Math.floor(random() * 3), status = random() < 0.7 ? "stopped" : "unavailable";
-      await world.api("POST", "/_local/faults", { match: { method: "GET", path: "/servers/detail" }, at: 1, do: { wrongStatus: { uuid, status, reads } } });
+      await world.api(
+        "POST", "/_local/faults",
+        { match: { method: "GET", path: "/servers/detail" }, at: 1, do: { wrongStatus: { uuid, status, reads } } },
+      );
       await pause(10_000);
       return `let the cloud call it ${status} in ${reads === 1 ? "one answer" : `${reads} answers`}`;
     }

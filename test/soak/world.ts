@@ -32,7 +32,9 @@ export class SoakWorld {
     mkdirSync(parent, { recursive: true });
     const dir = mkdtempSync(join(parent, "grid-"));
     const configFile = join(dir, "documented.yaml");
-    const documented = readFileSync(join(packageDir, "stacks", "Pulumi.local.yaml"), "utf8").replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${port}`);
+    const documented = readFileSync(
+      join(packageDir, "stacks", "Pulumi.local.yaml"), "utf8",
+    ).replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${port}`);
     const wanted = withSettings(documented, [{ path: ["workers", "max"], value: MOST_WORKERS }]);
     if ("problem" in wanted) throw new Error(wanted.problem);
     writeFileSync(configFile, wanted.yaml);
@@ -88,8 +90,13 @@ export class SoakWorld {
   /** A call of the cloud's own API, or of local-cloud itself where the path begins with `/`. */
   async api<T>(method: "GET" | "POST", path: string, body?: object): Promise<T> {
     const { endpoint, username, password } = this.session.cloud.access;
-    const headers = { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`, "content-type": "application/json" };
-    const answer = await fetch(new URL(path, endpoint), { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.timeout(30_000) });
+    const headers = {
+      authorization: `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`, "content-type": "application/json",
+    };
+    const answer = await fetch(
+      new URL(path, endpoint),
+      { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.timeout(30_000) },
+    );
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
     return (await answer.json()) as T;
   }
@@ -113,7 +120,10 @@ export class SoakWorld {
   async jobRows(): Promise<JobRow[]> {
     const attributes = "ClusterId,ProcId,JobStatus,ExitCode,NumJobStarts";
     const mine = `-constraint 'JobBatchName == "soak"'`;
-    const text = await this.insist("queue and history", `condor_history -json -attributes ${attributes} ${mine}; echo; echo -----; condor_q -allusers -json -attributes ${attributes} ${mine}`);
+    const text = await this.insist(
+      "queue and history",
+      `condor_history -json -attributes ${attributes} ${mine}; echo; echo -----; condor_q -allusers -json -attributes ${attributes} ${mine}`,
+    );
     return text.split("\n-----\n").flatMap((part) => (part.trim() === "" ? [] : (JSON.parse(part) as JobRow[])));
   }
 

@@ -74,7 +74,7 @@ export class CondorPool {
     await this.onMaster("cat > /root/enrol.js; systemd-run -q --unit=enrol-for-spec node /root/enrol.js", server);
     const numbers = Array.from({ length: workers }, (_, i) => i + 1);
     await Promise.all(numbers.map((n) => this.bootWorker(n)));
-    await this.until("all workers are in the pool", 45, async () => (await this.onMaster("condor_status -af Machine")).trim().split("\n").length === workers);
+    await this.until("all workers are in the pool", 45, async () => (await this.onMaster("condor_status -af Machine")).split("\n").filter(Boolean).length === workers);
   }
 
   async close(): Promise<void> {

@@ -31,7 +31,9 @@ export class StartHome {
       cwd: packageDir, env: { ...process.env, XDG_CACHE_HOME: this.dir }, stdio: ["ignore", "pipe", "pipe"], detached: true,
     });
     const lines: string[] = [];
-    for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", (text: string) => lines.push(...text.split("\n").filter(Boolean)));
+    for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on(
+      "data", (text: string) => lines.push(...text.split("\n").filter(Boolean)),
+    );
     return { child, lines, ended: new Promise((resolve) => child.on("exit", (code) => resolve(code))) };
   }
 

@@ -20,7 +20,14 @@ interface Subnet {
 interface Group {
   readonly name: string;
   readonly description?: string | null;
-  readonly security_group_rules?: ReadonlyArray<{ readonly direction?: string; readonly protocol?: string | null; readonly port_range_min?: number | null; readonly port_range_max?: number | null }>;
+  readonly security_group_rules?: readonly Rule[];
+}
+
+interface Rule {
+  readonly direction?: string;
+  readonly protocol?: string | null;
+  readonly port_range_min?: number | null;
+  readonly port_range_max?: number | null;
 }
 
 interface Master {
@@ -53,7 +60,12 @@ export interface Wanted {
  * The deployed master and what of the configuration would replace its server, and the disk with it; undefined where nothing of the grid is
  * there. A flavor is changed in place, but nova shrinks no disk; image and boot volume are chosen when a server is made.
  */
-export async function livingOpenstack(asking: Asking, config: GridConfig, wanted: Promise<Wanted | undefined>, isGrids: IsGrids): Promise<LivingMaster | undefined> {
+export async function livingOpenstack(
+  asking: Asking,
+  config: GridConfig,
+  wanted: Promise<Wanted | undefined>,
+  isGrids: IsGrids,
+): Promise<LivingMaster | undefined> {
   const { api, session } = asking;
   const own = { query: { project_id: session.projectId } };
   const [subnets, groups, servers] = await Promise.all([
@@ -65,7 +77,10 @@ export async function livingOpenstack(asking: Asking, config: GridConfig, wanted
   const subnet = subnets?.find((s) => s.ip_version === 4 && marked(parseMark(s.description), s.name));
   // Only the master's server has a mark with a name: the members of the group have none.
   const master = servers?.find((s) => marked(parseMark(s.metadata?.[IDENTITY_KEY]), s.name));
-  const group = groups?.find((g) => parseMark(g.description)?.logicalName.endsWith("-master") === true && marked(parseMark(g.description), g.name));
+  const group = groups?.find((g) => {
+    const mark = parseMark(g.description);
+    return mark?.logicalName.endsWith("-master") === true && marked(mark, g.name);
+  });
   if (subnet === undefined && master === undefined) return undefined;
   const gridName = nameOf(master?.name, subnet?.name, config.name);
   const port = sshPortOf(group, config);
@@ -88,7 +103,8 @@ function nameOf(master: string | undefined, subnet: string | undefined, wanted: 
 
 /** Of the ports that its group opens the one that nothing else explains; undefined where ssh is among them, or nothing can be said. */
 function sshPortOf(group: Group | undefined, config: GridConfig): number | undefined {
-  const open = (group?.security_group_rules ?? []).filter((r) => r.direction === "ingress" && r.protocol === "tcp" && r.port_range_min !== null && r.port_range_min === r.port_range_max).flatMap((r) => r.port_range_min ?? []);
+  const rules = (group?.security_group_rules ?? []).filter((r) => r.direction === "ingress" && r.protocol === "tcp");
+  const open = rules.filter((r) => r.port_range_min === r.port_range_max).flatMap((r) => r.port_range_min ?? []);
   if (open.includes(config.ssh.port)) return undefined;
   const explained = new Set([53, enrolmentPort, condorPort, ...config.firewall.flatMap((r) => r.ports?.first ?? [])]);
   const left = [...new Set(open.filter((p) => !explained.has(p)))];
@@ -96,11 +112,15 @@ function sshPortOf(group: Group | undefined, config: GridConfig): number | undef
 }
 
 async function replacingOf(asking: Asking, config: GridConfig, master: Master, wanted: Wanted | undefined, sameRange: boolean): Promise<Replacing[]> {
+  const { bootVolume } = config.openstack;
   const [attached] = master["os-extended-volumes:volumes_attached"] ?? [];
   const fromVolume = master.image === "" || (master.image === undefined && attached !== undefined);
-  if (fromVolume !== config.openstack.bootVolume)
-    return [{ path: "grid.openstack.bootVolume", wanted: String(config.openstack.bootVolume), now: String(fromVolume), why: "a server keeps the kind of its boot disk", keep: `set it to ${String(fromVolume)}` }];
-  const volume = fromVolume && attached !== undefined ? (await asking.ask("volume", asking.api.find<{ volume: Volume }>("volume", `/volumes/${attached.id}`)))?.volume : undefined;
+  if (fromVolume !== bootVolume) {
+    const why = "a server keeps the kind of its boot disk";
+    return [{ path: "grid.openstack.bootVolume", wanted: String(bootVolume), now: String(fromVolume), why, keep: `set it to ${String(fromVolume)}` }];
+  }
+  const asked = fromVolume && attached !== undefined ? asking.api.find<{ volume: Volume }>("volume", `/volumes/${attached.id}`) : undefined;
+  const volume = asked === undefined ? undefined : (await asking.ask("volume", asked))?.volume;
   const disk = otherDisk(config, master, volume, wanted);
   // Which image a volume shall have is only known while all else of it is as it was.
   const bootImage = sameRange && disk.length === 0 ? wanted?.bootImage : undefined;
@@ -108,15 +128,24 @@ async function replacingOf(asking: Asking, config: GridConfig, master: Master, w
 }
 
 /** By name a new image of the same name is no change; by id it is, and a volume is made from an id. */
-async function otherImage(asking: Asking, config: GridConfig, master: Master, volume: Volume | undefined, bootImage: string | undefined): Promise<Replacing[]> {
+async function otherImage(
+  asking: Asking,
+  config: GridConfig,
+  master: Master,
+  volume: Volume | undefined,
+  bootImage: string | undefined,
+): Promise<Replacing[]> {
   const { name, uuid } = config.image;
   const now = volume?.volume_image_metadata?.image_id ?? (typeof master.image === "object" ? master.image.id : undefined);
   if (now === undefined || now === (uuid ?? bootImage)) return [];
-  const called = volume?.volume_image_metadata?.image_name ?? (await asking.ask("image", asking.api.find<{ name?: string | null }>("image", `/images/${now}`)))?.name ?? undefined;
+  const glance = (): Promise<{ name?: string | null } | undefined> => asking.ask("image", asking.api.find<{ name?: string | null }>("image", `/images/${now}`));
+  const called = volume?.volume_image_metadata?.image_name ?? (await glance())?.name ?? undefined;
   // An image that is deleted has no name any more: what it was called the engine's state knows, and the engine compares.
   if (uuid === undefined && (called === undefined || called === name) && (volume === undefined || bootImage === undefined)) return [];
   const keep = uuid === undefined && called !== undefined && called !== name ? `name ${called} again` : `set grid.image.uuid to ${now}`;
-  return [{ path: uuid === undefined ? "grid.image.name" : "grid.image.uuid", wanted: uuid ?? name ?? "", now: called === undefined ? now : `${called} (${now})`, why: "a server boots from one image", keep }];
+  const path = uuid === undefined ? "grid.image.name" : "grid.image.uuid";
+  const shown = called === undefined ? now : `${called} (${now})`;
+  return [{ path, wanted: uuid ?? name ?? "", now: shown, why: "a server boots from one image", keep }];
 }
 
 function otherDisk(config: GridConfig, master: Master, volume: Volume | undefined, wanted: Wanted | undefined): Replacing[] {
@@ -124,9 +153,12 @@ function otherDisk(config: GridConfig, master: Master, volume: Volume | undefine
   const said = formatSizeMiB(config.master.diskMiB);
   if (volume !== undefined) {
     if (volume.size === volumeGiB(config)) return [];
-    return [{ path, wanted: said, now: `${volume.size} GiB`, why: "a boot volume keeps its size while its server lives", keep: `set it to "${volume.size} GiB"` }];
+    const now = `${volume.size} GiB`;
+    return [{ path, wanted: said, now, why: "a boot volume keeps its size while its server lives", keep: `set it to "${now}"` }];
   }
   const has = master.flavor?.disk ?? 0;
   const will = wanted?.flavor?.diskGiB ?? has;
-  return will >= has ? [] : [{ path, wanted: said, now: `${has} GiB`, why: `flavor ${wanted?.flavor?.name} has a disk of ${will} GiB, and a disk can only grow`, keep: `set it to "${has} GiB" or more` }];
+  if (will >= has) return [];
+  const why = `flavor ${wanted?.flavor?.name} has a disk of ${will} GiB, and a disk can only grow`;
+  return [{ path, wanted: said, now: `${has} GiB`, why, keep: `set it to "${has} GiB" or more` }];
 }

@@ -45,6 +45,11 @@ export function permittedLoss(): string | undefined {
   }
 }
 
+/** For tests, until the next `configure`. */
+export function useApi(api: Openstack): void {
+  made = api;
+}
+
 /** One message for people, without a stack: the engine prints both. */
 export async function forPeople<T>(work: () => Promise<T>): Promise<T> {
   try {

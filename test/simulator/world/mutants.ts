@@ -37,12 +37,12 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "live-ad-last": { guard: "a live ad at the last moment", file: remove, find: /if \(there\.value\.hasAd\)/, put: "if (false)", ...alone("live-ad-last") },
   "probe": { guard: "the host itself is asked", file: remove, find: /return says\("stays", answer === "answers" \?/, put: 'return "goes"; return says("stays", answer === "answers" ?', ...alone("probe") },
   "only-if-off": { file: remove, find: /onlyIfOff: onlyIfOff\(basis\)/, put: "onlyIfOff: false", ...alone("only-if-off") },
-  "asked-alone": { guard: "asked alone", file: remove, find: /if \(d\.basis === "off" && !OFF\.has\(status\.value\)\)/, put: "if (false)", without: ["only-if-off"], stories: ["cut-off-and-called-off"] },
+  "asked-alone": { guard: "asked alone", file: remove, find: /if \(!OFF\.has\(status\.value\)\)/, put: "if (false)", without: ["only-if-off"], stories: ["cut-off-and-called-off"] },
   "unknown-is-idle": {
     guard: "unknown is never idle", file: remove, find: /if \(!there\.known\)(?=\s+return says)/, put: 'if (!there.known) return "goes"; if (false)', without: ["jobs-when-judged"], stories: ["cut-off-and-queue-slow"],
   },
   "jobs-at-last": {
-    guard: "jobs are asked about", file: remove, find: /if \(there\.value\.jobs > 0 \|\| there\.value\.claims > 0\)/, put: "if (false)", without: ["jobs-when-judged"], stories: ["cut-off-and-queue-slow", "cut-off-and-healed"],
+    guard: "jobs are asked about", file: remove, find: /else if \(there\.value\.jobs > 0 \|\| there\.value\.claims > 0\)/, put: "else if (false)", without: ["jobs-when-judged"], stories: ["cut-off-and-queue-slow", "cut-off-and-healed"],
   },
   "jobs-when-judged": { guard: "whoever runs a job stays", file: policy("removal"), find: /\|\| w\.jobs > 0 \|\|/, put: "||", without: ["jobs-at-last"], stories: ["cut-off-and-queue-slow", "cut-off-and-healed"] },
   "jobs-when-continued": { guard: "whoever runs a job stays", file: remove, find: /if \(d\.basis === "continue" && w\.jobs > 0/, put: "if (false", stories: ["accepted-and-not-begun"] },

@@ -18,7 +18,9 @@ async function run(argv: readonly string[], over: Partial<Bench> = {}, canSetUp 
     run: over.run ?? (async (flags, print) => (print("counting"), { rounds: positive(flags, "rounds"), ok: true })),
   };
   let out = "", err = "";
-  const code = await benchCommand({ count: async () => bench }, argv, async () => canSetUp, { out: (t) => void (out += t), err: (t) => void (err += t) });
+  const code = await benchCommand(
+    { count: async () => bench }, argv, async () => canSetUp, { out: (t) => void (out += t), err: (t) => void (err += t) },
+  );
   return { code, out, err };
 }
 
@@ -27,7 +29,9 @@ describe("npm run bench", () => {
     const { code, out } = await run(["count", "--rounds", "5"]);
     const lines = out.trim().split("\n");
     expect(lines[0]).to.equal("counting");
-    expect(JSON.parse(lines[1] ?? "")).to.include({ bench: "count", rounds: 5, ok: true }).and.to.have.all.keys("bench", "rounds", "ok", "loadBefore", "loadAfter");
+    expect(JSON.parse(lines[1] ?? "")).to.include({ bench: "count", rounds: 5, ok: true }).and.to.have.all.keys(
+      "bench", "rounds", "ok", "loadBefore", "loadAfter",
+    );
     expect(code).to.equal(0);
   });
   it("prints nothing else with --json", async () => expect((await run(["count", "--json"])).out.trim().split("\n")).to.have.length(1));

@@ -1,8 +1,9 @@
 import { expect } from "chai";
 import { MARK } from "../../../components/cloudsigma/marks";
+import { UNKNOWN } from "../../../components/cloudsigma/provider/check";
 import { USER_DATA_KEY } from "../../../components/cloudsigma/provider/servers";
 import { KINDS, PASSWORD, provider, USER_DATA, UUID, type Props } from "./support/inputs";
-import { change, leftovers, make, someVlan, startWorld, unmake, type World } from "./support/world";
+import { change, leftovers, make, someVlan, startWorld, unmake, type Made, type World } from "./support/world";
 
 const failure = async (work: Promise<unknown>): Promise<Error & { id?: string; properties?: Props }> => {
   try {
@@ -141,6 +142,50 @@ describe("CloudSigma resources on local-cloud", function () {
       expect((await w.client.get("servers", s.id)).status).to.equal("running");
       expect((await w.client.get("servers", s.id)).meta).to.not.have.property(MARK.restart);
       expect((await provider("server").diff(s.id, (await provider("server").read(s.id, s.outs)).props, s.inputs)).changes).to.equal(false);
+    });
+    describe("whose data must outlive every update", () => {
+      const keep = { keepData: true };
+      const diff = async (d: Made, over: Props): Promise<unknown> => provider("drive").diff(d.id, d.outs, (await provider("drive").check(d.inputs, { ...d.inputs, ...over })).inputs);
+      for (const [title, over, says] of [
+        ["a smaller one", { sizeBytes: 11_000_000_000 }, /sizeBytes 12000002048 -> 11000000000: would replace drive grid-master-disk \([0-9a-f-]{36}\)/],
+        ["another image", { cloneOf: "debian-13" }, /cloneOf elastigrid-appliance -> debian-13: would replace/],
+        ["another storage type", { storageType: "nvme" }, /storageType dssd -> nvme: would replace/],
+        ["another name of the resource", { logicalName: "renamed" }, /logicalName: would replace/],
+        ["a grid whose uid is not known yet", { marks: { gridUid: UNKNOWN, gridName: "grid", stack: "project/test" } }, /marks: would replace/],
+      ] as const)
+        it(`refuses ${title}, unless its own uuid is named`, async () => {
+          const d = await make("drive", keep);
+          w.writes();
+          const e = await failure(diff(d, over));
+          expect(e.message).to.match(says).and.to.contain(`set \`replace\` to ${d.id}`);
+          expect(e.stack).to.equal("");
+          expect(await failure(diff(d, { ...over, replace: UUID })), "another's").to.match(/would replace/);
+          expect(((await diff(d, { ...over, replace: d.id })) as { replaces: string[] }).replaces).to.have.length(1);
+          expect(w.writes()).to.deep.equal([]);
+        });
+      it("is not replaced by an order of the engine either, which asks nobody", async () => {
+        const d = await make("drive", keep);
+        w.writes();
+        const e = await failure(make("drive", { ...keep, sizeBytes: 11_000_000_000 }));
+        expect(e.message).to.contain(`another drive than grid-master-disk (${d.id})`);
+        expect(w.writes()).to.deep.equal([]);
+        expect((await make("drive", keep)).id, "as it was declared it is taken over").to.equal(d.id);
+        const next = await make("drive", { ...keep, sizeBytes: 11_000_000_000, replace: d.id });
+        expect(next.id).to.not.equal(d.id);
+      });
+      it("shows no change to a state that never heard of it", async () => {
+        const d = await make("drive");
+        w.writes();
+        expect(await change(d, { keepData: true, replace: d.id })).to.include({ changes: false });
+        expect(w.writes()).to.deep.equal([]);
+      });
+      it("still grows, tells its declared size, and is deleted without a word", async () => {
+        const d = await make("drive", keep);
+        await change(d, { sizeBytes: 13_000_000_000 });
+        expect((await w.client.get("drives", d.id)).meta).to.include({ [MARK.declaredSize]: "13000000000" });
+        await unmake(d);
+        expect(await leftovers(w)).to.deep.equal([]);
+      });
     });
     it("names images that resemble one that is not there", async () => {
       const e = await failure(make("drive", { cloneOf: "elastigrid-aplliance" }));

@@ -165,14 +165,15 @@ describe("Grid on OpenStack, under mocks", function () {
 
   it("gives the same outputs as on CloudSigma", async () => {
     await deploy({});
-    const here = outputs;
+    const { masterId: machine, ...here } = outputs;
     const { cloudsigmaCloud } = await import("../../../components/clouds/cloudsigma.js");
     const settings = { endpoint: "http://127.0.0.1:9/api/2.0/", username: "someone@example.org", password: "pa55-word" };
     const client = { endpoint: settings.endpoint, profileUuid: async () => "me", list: async (kind: string) => (kind === "locations" ? [{ id: "LOC", display_name: "", api_endpoint: "http://198.51.100.1:9/api/2.0" }] : []) } as unknown as Client;
     await deploy({}, undefined, cloudsigmaCloud(settings, () => client));
     expect(Object.keys(here).length).to.be.greaterThan(5);
-    // Which server and disk they are is each cloud's own.
-    expect({ ...here, masterId: "" }).to.deep.equal({ ...outputs, masterId: "" });
+    const { masterId: machineAndDisk, ...there } = outputs;
+    expect(here).to.deep.equal(there);
+    expect([machine, machineAndDisk]).to.deep.equal(["grid-master-server-id", "grid-master-server-id/grid-master-disk-id"]);
   });
 
   it("declares the cloud's objects alone when there is nothing to log in to; both alarms then act", async () => {

@@ -24,8 +24,8 @@ describe("waiting jobs that are alike", () => {
     ["take concurrency limits", {}, { ConcurrencyLimits: "db:2,license" }, { limits: { db: 2, license: 1 } }],
     ["wait until their deferral less its preparation", {}, { DeferralTime: NOW + 1_000, DeferralPrepTime: 300 }, { notBeforeMs: (NOW + 700) * 1000 }],
     ["do not wait any more when that has come", {}, { DeferralTime: NOW + 100, DeferralPrepTime: 300 }, { notBeforeMs: undefined }],
-    ["make no sense with a request that is a text", {}, { RequestMemory: "lots" }, { id: "2.0", why: 'RequestMemory is "lots", not a number (and 2 like it)' }],
-    ["make no sense with a request that is an error", {}, { RequestCpus: "/Expr(1 / 0)/" }, { id: "2.0", why: "RequestCpus is error, not a number (and 2 like it)" }],
+    ["make no sense with a request that is a text", {}, { RequestMemory: "lots" }, { id: "2.0", count: 3, why: 'RequestMemory is "lots", not a number' }],
+    ["make no sense with a request that is an error", {}, { RequestCpus: "/Expr(1 / 0)/" }, { id: "2.0", count: 3, why: "RequestCpus is error, not a number" }],
     ["make no sense with 10 MB of Requirements", {}, { Requirements: `/Expr(${"true && ".repeat(1_250_000)}true)/` }, { id: "2.0" }],
   ];
   for (const [says, row, ad, wanted] of table) {
@@ -58,6 +58,7 @@ describe("jobs on machines", () => {
   ];
   for (const [says, over, wanted] of states) it(`are ${says}`, () => expect(parseOccupied([running(over)]).running[0]).to.deep.include(wanted));
   it("are on all machines of a gang", () => expect(parseOccupied([running({ AllRemoteHosts: "slot1_1@w-1.grid,slot1_1@w-2.grid,slot1_2@w-2.grid" })]).running.map((r) => r.machine)).to.deep.equal(["w-1.grid", "w-2.grid"]));
+  it("are not those that run on the master itself", () => expect(parseOccupied([running({ JobUniverse: 12, RemoteHost: "master.grid" })]).running).to.deep.equal([]));
   it("hold their limits", () => expect(parseOccupied([running({ ConcurrencyLimits: "lic,db:2" }), running({ ProcId: 1, ConcurrencyLimits: "db" })]).limitsHeld).to.deep.equal({ lic: 1, db: 3 }));
   it("have come back where they wait again", () => {
     const back = { RemoteHost: undefined, JobStatus: 1, LastRemoteHost: "slot1_1@w-1.grid" };

@@ -88,7 +88,7 @@ describe("HtcondorQueue's look", () => {
   it("lets one odd job spoil only itself", async () => {
     const v = await queue({ counted: [row({ JobCount: 2 })], unseen: () => [alike({ JobCount: 1 }), alike({ JobCount: 1, JobIds: "8.0", RequestMemory: "lots" })] }).look();
     expect(v.groups).to.have.length(1);
-    expect(v.unreadable).to.deep.equal([{ id: "8.0", why: 'RequestMemory is "lots", not a number' }]);
+    expect(v.unreadable).to.deep.equal([{ id: "8.0", count: 1, why: 'RequestMemory is "lots", not a number' }]);
   });
   it("does not count jobs of the master's own universes as waiting, suspended ones as running, or removed ones as done", async () => {
     const v = await queue({ counted: [row({ JobUniverse: 7 }), row({ JobStatus: 7 }), row({ JobStatus: 3 }), row({ JobStatus: 5 }), row({ JobStatus: 2 })], schedd: [{ JobsCompleted: 12 }] }).look();
@@ -107,6 +107,11 @@ describe("HtcondorQueue's look", () => {
     expect((await look()).machines.map((m) => m.ad?.["HasX"])).to.deep.equal(["true", undefined]);
     expect((await look()).machines.map((m) => m.ad?.["HasX"])).to.deep.equal(["true", undefined]);
     expect(calls.filter((c) => c === "samples")).to.have.length(1);
+  });
+  it("takes no draining worker for a sample: it takes no job, others of its kind do", async () => {
+    const draining = { ...slot, Draining: true };
+    expect((await queue({ machines: [draining], samples: [draining] }).look()).machines[0]!.ad).to.equal(undefined);
+    expect((await queue({ machines: [slot], samples: [draining] }).look()).machines[0]!.ad, "it began to drain in between").to.equal(undefined);
   });
   it("asks for resources that a machine says it has", async () => {
     const { look, calls } = queue({ machines: [{ ...slot, MachineResources: "Cpus Memory Disk Swap license", license: 1, TotalSlotlicense: 2 }] });

@@ -348,6 +348,20 @@ describe("the pool on Heat", () => {
       const seen = await pool.observe();
       expect([seen.known, seen.known ? "" : seen.reason]).to.deep.equal([false, "workers of type large: HTTP 503"]);
     });
+    it("says of which type a failure is", async () => {
+      const { b, large, pool } = bench();
+      large.quota = 0;
+      await pool.observe();
+      await pool.grow(names(1), "large");
+      for (let i = 0; i < 20; i += 1) {
+        b.nowMs += 1_000;
+        const seen = await pool.observe();
+        if (!seen.known || seen.value.failure === undefined) continue;
+        expect(seen.value.failure).to.include({ type: "large" });
+        return;
+      }
+      expect.fail("no failure");
+    });
     it("makes no more of a type whose stack is gone, while the others go on", async () => {
       const { large, pool } = bench();
       large.exists = false;

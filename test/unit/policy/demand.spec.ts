@@ -39,8 +39,10 @@ describe("packDemand", () => {
     ["packs the nodes of a gang like jobs", { groups: [group({ gang: 6 })] }, { newWorkers: 2, placeable: 1 }],
     ["puts a gang into room that is there", { groups: [group({ gang: 6 })], free: [free(), free({ cpus: 2 })] }, { newWorkers: 0, fitting: 1 }],
     ["completes a gang's room", { groups: [group({ gang: 6 })], free: [free()] }, { newWorkers: 1, fitting: 0 }],
-    ["begins no gang that cannot be completed", { groups: [group({ gang: 9 })], most: 2 }, { newWorkers: 0, placeable: 0 }],
+    ["begins no gang that can never be completed, and says so", { groups: [group({ gang: 9 })], most: 2 }, { newWorkers: 0, placeable: 0, unmatchable: 1, unmatchableWhy: "job 1.0: needs room for 9 nodes at once, all workers that there may be have it for 8" }],
     ["nor one whose type may not grow so far", { groups: [group({ gang: 9 })], offers: [offer({ most: 2 })] }, { newWorkers: 0, placeable: 0 }],
+    ["lets a gang wait for jobs that run, buys nothing, and keeps what is there", { groups: [group({ gang: 8 })], most: 0, free: [free(), free({ cpus: 0 })] }, { newWorkers: 0, placeable: 1, fitting: 0 }],
+    ["lets a gang wait for workers that others get first", { groups: [group({ gang: 8 }), group({ key: "b", count: 8 })], most: 2 }, { newWorkers: 2, placeable: 9, unmatchable: 0 }],
     ["serves ordinary jobs beside a gang that cannot be", { groups: [group({ gang: 100 }), group({ key: "b", count: 3 })], most: 2, free: [free()] }, { newWorkers: 0, placeable: 3, fitting: 3 }],
     ["gives a gang no room that others need", { groups: [group({ gang: 4 }), group({ key: "b", count: 4 })], free: [free()] }, { newWorkers: 1, placeable: 5 }],
     ["tries one worker for jobs of which nobody knows", { groups: [group({ count: 50, ad: unsureAd })] }, { newWorkers: 1, placeable: 1 }],
@@ -65,14 +67,14 @@ describe("packDemand", () => {
         group({ key: "c", exampleId: "3.0", notBeforeMs: 20_000_000 }), group({ key: "d", exampleId: "4.0", limits: { l: 1 } }), group({ key: "e", exampleId: "5.0", needsNoWorker: true }),
         group({ key: "f", exampleId: "6.0" }), group({ key: "h", exampleId: "7.0", ad: unsureAd, count: 3 }), group({ key: "ok", exampleId: "8.0" }),
       ],
-      limitsLeft: { l: 0 }, refused: new Map([["f", refusal(9e9)]]),
+      unreadable: [{ id: "9.0", count: 4, why: "odd" }], limitsLeft: { l: 0 }, refused: new Map([["f", refusal(9e9)]]),
     }));
     expect(d.reasons.map((r) => [r.exampleId, r.count, r.kind])).to.deep.equal([
-      ["1.0", 2, "unmatchable"], ["2.0", 1, "unmatchable"], ["6.0", 1, "refused"], ["7.0", 2, "unsure"], ["4.0", 1, "limited"], ["3.0", 1, "later"], ["5.0", 1, "no-worker-needed"],
+      ["1.0", 2, "unmatchable"], ["2.0", 1, "unmatchable"], ["6.0", 1, "refused"], ["7.0", 2, "unsure"], ["9.0", 4, "unreadable"], ["4.0", 1, "limited"], ["3.0", 1, "later"], ["5.0", 1, "no-worker-needed"],
     ]);
     expect(d.reasons[0]!.why).to.equal("asks for 2 GPUs, a worker has none");
     expect(d.reasons[1]!.why).to.match(/a worker has no HasX$/);
-    expect(d.placeable + d.reasons.reduce((n, r) => n + r.count, 0)).to.equal(11);
+    expect(d.placeable + d.reasons.reduce((n, r) => n + r.count, 0)).to.equal(15);
   });
 });
 

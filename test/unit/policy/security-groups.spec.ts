@@ -17,7 +17,7 @@ const ipv6Itself: readonly string[] = [
 /** The same, read back from what nft gets. Knows only what this library writes; anything else is an error. */
 function openedBy(nft: string): string[] {
   const input = /chain input \{([^]*?)\n {2}\}/.exec(nft)?.[1] ?? "";
-  const rows = input.split("\n").map((l) => l.trim()).filter((l) => l !== "" && !/^(type filter|ct state|iif "lo")/.test(l) && !ipv6Itself.includes(l));
+  const rows = input.split("\n").map((l) => l.trim()).filter((l) => l !== "" && !/^(type filter|ct state|iif "lo")/.test(l) && !ipv6Itself.includes(l) && !/ reject with tcp reset comment "no such connection"$/.test(l));
   return rows
     .flatMap((row) => {
       const match = /^(?:iifname \$(?:private|public) )?ip(6?) saddr (\{ [^}]+ \}|\S+) (?:(tcp|udp) dport (\d+)(?:-(\d+))?|icmp(v6)? type (echo)-request) accept comment "[^"]+"$/.exec(row);

@@ -8,18 +8,29 @@ const stamp = (second: number): string => new Date(start + second * 1_000).toISO
 const at = (second: number): number => start + second * 1_000;
 
 /** Events as HTCondor 23.9 writes them: `runs 0 10 w-00000001` and so on. */
-const event = (code: string, job: number, second: number, text: string): string => `${code} (001.${String(job).padStart(3, "0")}.000) ${stamp(second)} ${text}\n...\n`;
+const event = (
+  code: string, job: number, second: number, text: string,
+): string => `${code} (001.${String(job).padStart(3, "0")}.000) ${stamp(second)} ${text}\n...\n`;
 const executing = (job: number, second: number, worker: string): string =>
-  event("001", job, second, `Job executing on host: <10.77.0.31:9618?addrs=10.77.0.31-9618&alias=${worker}.grid.internal&noUDP>\n\tSlotName: slot1_1@${worker}.grid.internal\n\tCpus = 1`);
+  event(
+    "001", job, second,
+    `Job executing on host: <10.77.0.31:9618?addrs=10.77.0.31-9618&alias=${worker}.grid.internal&noUDP>\n\tSlotName: slot1_1@${worker}.grid.internal\n\tCpus = 1`,
+  );
 const submitted = (job: number): string => event("000", job, 0, "Job submitted from host: <10.77.0.1:9618?alias=master.grid.internal>");
-const terminated = (job: number, second: number): string => event("005", job, second, `Job terminated.\n\t(1) Normal termination (return value ${expectedCode(job)})`);
+const terminated = (job: number, second: number): string => event(
+  "005", job, second, `Job terminated.\n\t(1) Normal termination (return value ${expectedCode(job)})`,
+);
 const evicted = (job: number, second: number): string => event("004", job, second, "Job was evicted.\n\t(0) CPU times");
-const row = (job: number, over: Partial<JobRow> = {}): JobRow => ({ ClusterId: 1, ProcId: job, JobStatus: 4, ExitCode: expectedCode(job), NumJobStarts: 1, ...over });
+const row = (job: number, over: Partial<JobRow> = {}): JobRow =>
+  ({ ClusterId: 1, ProcId: job, JobStatus: 4, ExitCode: expectedCode(job), NumJobStarts: 1, ...over });
 const W = "w-00000001", V = "w-00000002";
 const twice = submitted(0) + executing(0, 5, W) + evicted(0, 20) + executing(0, 25, V) + terminated(0, 40);
-const strike = (kind: Strike["kind"], second: number, worker?: string, until = second): Strike => ({ kind, atMs: at(second), untilMs: at(until), what: kind, ...(worker === undefined ? {} : { worker }) });
+const strike = (kind: Strike["kind"], second: number, worker?: string, until = second): Strike =>
+  ({ kind, atMs: at(second), untilMs: at(until), what: kind, ...(worker === undefined ? {} : { worker }) });
 const action = (what: string, second: number, worker = W): Action => ({ atMs: at(second), what, why: "because", worker });
-const judged = (log: string, rows: readonly JobRow[], strikes: readonly Strike[] = [], actions: readonly Action[] = []) => judge(parseJobLog(log), rows, strikes, actions);
+const judged = (
+  log: string, rows: readonly JobRow[], strikes: readonly Strike[] = [], actions: readonly Action[] = [],
+) => judge(parseJobLog(log), rows, strikes, actions);
 
 describe("the job log", () => {
   it("is read with workers, times and exit codes", () => {
@@ -27,7 +38,10 @@ describe("the job log", () => {
     expect(first).to.include({ code: 1, job: "1.7", worker: W, atMs: at(5) });
     expect(second).to.include({ code: 5, exitCode: expectedCode(7), atMs: at(9) });
   });
-  it("is read without an event that has no end yet", () => expect(parseJobLog(`${submitted(0)}001 (001.000.000) ${stamp(5)} Job exec`)).to.have.length(1));
+  it(
+    "is read without an event that has no end yet",
+    () => expect(parseJobLog(`${submitted(0)}001 (001.000.000) ${stamp(5)} Job exec`)).to.have.length(1),
+  );
   it("is refused where it is none", () => expect(() => parseJobLog("something else\n...\n")).to.throw("not an event of a job log"));
 });
 
@@ -58,15 +72,22 @@ describe("the judge of a soak", () => {
     ["the schedd was stopped", [strike("schedd", 6, undefined, 18)], []],
     ["the master was switched off", [strike("master", 6, undefined, 18)], []],
   ];
-  for (const [says, strikes, actions] of noExcuse) it(`does not excuse it because ${says}`, () => expect(judged(twice, [row(0, { NumJobStarts: 2 })], strikes, actions).broken).to.have.length(1));
+  for (const [says, strikes, actions] of noExcuse) it(
+    `does not excuse it because ${says}`,
+    () => expect(judged(twice, [row(0, { NumJobStarts: 2 })], strikes, actions).broken).to.have.length(1),
+  );
 
   it("takes a run that failed to reconnect, or simply began again, for lost", () => {
-    const failed = submitted(0) + executing(0, 5, W) + event("022", 0, 10, "Job disconnected, attempting to reconnect") + event("024", 0, 20, "Job reconnection failed") + executing(0, 25, V) + terminated(0, 40);
+    const failed = submitted(0) + executing(0, 5, W) + event(
+      "022", 0, 10, "Job disconnected, attempting to reconnect",
+    ) + event("024", 0, 20, "Job reconnection failed") + executing(0, 25, V) + terminated(0, 40);
     const silent = submitted(0) + executing(0, 5, W) + executing(0, 25, V) + terminated(0, 40);
     for (const log of [failed, silent]) expect(judged(log, [row(0, { NumJobStarts: 2 })]).broken).to.have.length(1);
   });
   it("takes a run that reconnected for one", () => {
-    const log = submitted(0) + executing(0, 5, W) + event("022", 0, 10, "Job disconnected") + event("023", 0, 12, "Job reconnected to slot1_1@w-00000001") + terminated(0, 40);
+    const log = submitted(0) + executing(0, 5, W) + event("022", 0, 10, "Job disconnected") + event(
+      "023", 0, 12, "Job reconnected to slot1_1@w-00000001",
+    ) + terminated(0, 40);
     expect(judged(log, [row(0)]).broken).to.deep.equal([]);
   });
   const wrong: [string, JobRow[], RegExp][] = [

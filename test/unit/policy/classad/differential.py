@@ -1,6 +1,7 @@
 """Makes differential.json: what HTCondor's own library says to expressions. Run with HTCondor's python bindings:
     python3 differential.py < expressions.txt > differential.json
-The version of HTCondor is written into the table. A line is an expression; it is evaluated in JOB, against MACHINE."""
+The version of HTCondor is written into the table. A line is an expression, evaluated in JOB, against MACHINE. The table itself may stand for
+the lines: it is made anew then."""
 import json
 import sys
 
@@ -34,7 +35,8 @@ def written(value):
 def main():
     job, machine = classad.ClassAd(JOB), classad.ClassAd(MACHINE)
     table = []
-    for line in sys.stdin:
+    given = sys.stdin.read()
+    for line in [row[0] for row in json.loads(given)["table"]] if given.startswith("{") else given.split("\n"):
         text = line.rstrip("\n")
         if not text or text.startswith("#"):
             continue
