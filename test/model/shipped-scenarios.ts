@@ -20,7 +20,7 @@ export const shippedScenarios = {
   tirelessLiar: { ...one, cloud: "openstack", about: "a cloud that lies at every look about a worker that is heard", budget: { lies: 6 } },
   lyingOpenstack: { ...one, cloud: "openstack", about: "a cloud that lies twice, about a worker cut off", budget: { lies: 2, cuts: 1 } },
   hangingStartd: { ...one, about: "a startd that hangs, and a job that the schedd leaves out once", budget: { hangs: 1, hiddenJobs: 1 } },
-  lyingCloudsigma: { ...one, about: "a cloud that lies at every look it takes, about a worker cut off whose host seems silent", budget: { lies: 4, cuts: 1, silentHosts: 1 } },
+  lyingCloudsigma: { ...one, about: "a cloud that lies as often as it takes, about a worker cut off", budget: { lies: 4, cuts: 1 } },
 } satisfies Record<string, ShippedScenario>;
 
 export type ShippedName = keyof typeof shippedScenarios;

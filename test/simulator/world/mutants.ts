@@ -35,7 +35,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "contradiction": { file: merge, find: /contradicted: seen\.heard !== undefined && seen\.heard\.atMs > seen\.off\.sinceMs/, put: "contradicted: false", ...alone("contradiction") },
   "absent-looks": { guard: "a live ad beats the cloud's word", file: policy("removal"), find: /w\.off\?\.sure === true && unheard && w\.absentLooks >= \w+\.SURE_LOOKS/, put: "w.off?.sure === true", ...alone("absent-looks") },
   "live-ad-last": { guard: "a live ad at the last moment", file: remove, find: /if \(there\.value\.hasAd\)/, put: "if (false)", ...alone("live-ad-last") },
-  "probe": { guard: "the host itself is asked", file: remove, find: /return says\("stays", answer === "answers" \?/, put: 'return "goes"; return says("stays", answer === "answers" ?', ...alone("probe") },
+  "probe": { guard: "the host itself is asked", file: remove, find: /return answer === "answers" \?/, put: 'return undefined; return answer === "answers" ?', ...alone("probe") },
   "only-if-off": { file: remove, find: /onlyIfOff: onlyIfOff\(basis\)/, put: "onlyIfOff: false", ...alone("only-if-off") },
   "asked-alone": { guard: "asked alone", file: remove, find: /if \(!OFF\.has\(status\.value\)\)/, put: "if (false)", without: ["only-if-off"], stories: ["cut-off-and-called-off"] },
   "unknown-is-idle": {
