@@ -185,7 +185,7 @@ function packBrain({ controller, gate }: Living): string {
   const kept = { ...memory, breakers, gone: new Map(), samples: [], metrics: [], actedMs: new Map(), orders: [], boots: [], groupsSeen: new Map(), lastResizeMs: undefined };
   if (kept.createGate !== undefined && kept.createGate.untilMs <= NOW_MS) kept.createGate = undefined;
   const ids = (name: "untouched" | "closed"): Set<string> => new Set([...setOf(gate, name)].filter((id) => memory.workers.has(id)));
-  return JSON.stringify(pack({ memory: kept, untouched: ids("untouched"), closed: ids("closed"), listsToSee: Reflect.get(controller, "listsToSee") as number }, ""));
+  return JSON.stringify(pack({ memory: kept, untouched: ids("untouched"), closed: ids("closed") }, ""));
 }
 
 function pack(x: unknown, name: string): unknown {
@@ -207,10 +207,9 @@ function unpackBrain(text: string, { controller, gate }: Living): void {
     if ("$set" in x) return new Set(x.$set as string[]);
     if ("$map" in x) return new Map(x.$map as [string, unknown][]);
     return x;
-  }) as { memory: object; untouched: Set<string>; closed: Set<string>; listsToSee: number };
+  }) as { memory: object; untouched: Set<string>; closed: Set<string> };
   for (const name of Object.keys(controller.memory)) Reflect.deleteProperty(controller.memory, name);
   Object.assign(controller.memory, b.memory);
   Reflect.set(gate, "untouched", b.untouched);
   Reflect.set(gate, "closed", b.closed);
-  Reflect.set(controller, "listsToSee", b.listsToSee);
 }

@@ -27,15 +27,15 @@ const alone = (key: string): Pick<Mutant, "without" | "stories" | "seeds"> => ({
  * the promise by itself, and then takes it out too.
  */
 export const mutants: Readonly<Record<string, Mutant>> = {
-  "repeat-at-once": { guard: "look before a repeat", file: act, find: /if \(result\.ambiguous\)(?=\s+memory\.createGate)/, put: "if (false)", stories: ["lost-answers", "every-call-lost-answers"] },
-  "looks-once": { guard: "a new controller looks twice", file: loop, find: /const unsure = this\.listsToSee > 0/, put: "const unsure = false", stories: ["wakes-up-blind"] },
+  "repeat-at-once": { guard: "look before a repeat", file: act, find: /if \(result\.ambiguous\)(?=\s+memory\.createGate)/, put: "if (false)", without: ["looks-once"], stories: ["lost-answers", "every-call-lost-answers"] },
+  "looks-once": { guard: "a new controller looks twice", file: loop, find: /const unsure = this\.memory\.listsToSee > 0/, put: "const unsure = false", stories: ["wakes-up-blind"] },
   "take-over": { file: loop, find: /this\.takeOver\(\);/, put: "", without: ["looks-once"], stories: ["every-call-late-lists"], seeds: 140 },
   "believe-empty-list": { guard: "an empty list is not believed", file: merge, find: /else if \(!\(w\.saidGone/, put: "else if (false && !(w.saidGone", stories: ["three-empty-lists"] },
   "believe-stopped": { guard: "a live ad beats the cloud's word", file: merge, find: /if \(machine === undefined\) (?=\{ \/\/ guard)/, put: "if (machine === undefined || off !== undefined) ", stories: ["no-substitute-for-a-word"] },
   "contradiction": { file: merge, find: /contradicted: seen\.heard !== undefined && seen\.heard\.atMs > seen\.off\.sinceMs/, put: "contradicted: false", ...alone("contradiction") },
   "absent-looks": { guard: "a live ad beats the cloud's word", file: policy("removal"), find: /w\.off\?\.sure === true && unheard && w\.absentLooks >= \w+\.SURE_LOOKS/, put: "w.off?.sure === true", ...alone("absent-looks") },
   "live-ad-last": { guard: "a live ad at the last moment", file: remove, find: /if \(there\.value\.hasAd\)/, put: "if (false)", ...alone("live-ad-last") },
-  "probe": { guard: "the host itself is asked", file: remove, find: /return says\("stays", answer === "answers" \?/, put: 'return "goes"; return says("stays", answer === "answers" ?', ...alone("probe") },
+  "probe": { guard: "the host itself is asked", file: remove, find: /return answer === "answers" \?/, put: 'return undefined; return answer === "answers" ?', ...alone("probe") },
   "only-if-off": { file: remove, find: /onlyIfOff: onlyIfOff\(basis\)/, put: "onlyIfOff: false", ...alone("only-if-off") },
   "asked-alone": { guard: "asked alone", file: remove, find: /if \(!OFF\.has\(status\.value\)\)/, put: "if (false)", without: ["only-if-off"], stories: ["cut-off-and-called-off"] },
   "unknown-is-idle": {
@@ -48,7 +48,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "jobs-when-continued": { guard: "whoever runs a job stays", file: remove, find: /if \(d\.basis === "continue" && w\.jobs > 0/, put: "if (false", stories: ["accepted-and-not-begun"] },
   "gate": { guard: "the gate", file: remove, find: /if \(d\.basis === "not-admitted" && !shut\)/, put: "if (false)", stories: ["joins-at-the-last-moment"], seeds: 200 },
   "drained-asked-anew": { guard: "drained is asked anew", file: remove, find: /if \(answer === "alreadyDraining" \|\|/, put: "if (true ||", stories: ["put-back-by-hand"], seeds: 200 },
-  "collector-asked-anew": { guard: "the collector is asked anew", file: remove, find: /return answer === "notThere" \? "goes" :/, put: 'return true ? "goes" :', stories: ["heals-at-the-last-moment"], seeds: 300 },
+  "collector-asked-anew": { guard: "the collector is asked anew", file: remove, find: /return answer === "notThere" \? "goes" :/, put: 'return true ? "goes" :', ...alone("collector-asked-anew") },
   "canary": { guard: "canary first", file: policy("renewal"), find: /if \(mine\.length > 0 && !fresh\.some\(\w+\.isWorking\)\)/, put: "if (false)", stories: ["rolling-update", "canary-does-not-join"] },
   "every-server-counts": {
     guard: "every server there is counts towards the maximum", file: policy("scaling"), find: /const room = limits\.max - i\.workers\.length;/,
