@@ -174,7 +174,7 @@ export class Controller {
 
   private async carryOut(decisions: readonly Decision[], now: Picture): Promise<boolean> {
     const hands = this.hands();
-    const workers = new Map(now.workers.map((w) => [w.id, w]));
+    const workers = new Map(decisions.some((d) => "id" in d) ? now.workers.map((w) => [w.id, w]) : []);
     const gateBefore = this.memory.createGate, breakersBefore = new Map(this.memory.breakers);
     const learnt = (): boolean => this.memory.createGate !== gateBefore || [...this.memory.breakers].some(([k, s]) => s.untilMs > (breakersBefore.get(k)?.untilMs ?? 0));
     let soon = false;
@@ -212,6 +212,7 @@ export class Controller {
 
   /** A worker that is gone needs no drain any more, whoever took it away. */
   private forgetVanishedDrains(workers: readonly Merged[]): void {
+    if (this.parts.override.get().drains.length === 0) return;
     const there = new Set(workers.map((w) => w.id));
     for (const d of this.parts.override.get().drains) if (!there.has(d.worker)) this.parts.override.drainDone(d.worker);
   }

@@ -1,7 +1,7 @@
 import type { MetricSample } from "../components/policy/alarm-rules";
 import type { CpuSample } from "../components/policy/alarms";
 import type { BreakerState, FailureClass } from "../components/policy/breaker";
-import type { Offer, Refusal } from "../components/policy/demand";
+import type { Offer, Refusal, RunningJob } from "../components/policy/demand";
 import { SURE_LOOKS, type Phase, type RemovalBasis, type WorkerView } from "../components/policy/decision";
 import type { CloudAlarmStates, Machine, Member, Observed, PoolView, QueueView } from "./ports";
 
@@ -72,7 +72,7 @@ export interface SeenWorker {
   heard?: { readonly raw: number; readonly atMs: number };
   unhealthy?: string;
   /** Jobs seen running there at the last look. */
-  running: ReadonlySet<string>;
+  running: readonly RunningJob[];
   /** A job that ran there has left it and did not come back to the queue. */
   endedJob: boolean;
   /** Jobs that came back to the queue from it, unfinished. */
