@@ -4,7 +4,7 @@ const one = { cloud: "cloudsigma", min: 0, max: 1, lag: 0, places: 1, serving: 1
 const none = { ...one, serving: 0, places: 2 } as const;
 const spare = { ...one, min: 1, places: 2, waiting: 0 } as const;
 
-/** One worker and one job, and what may happen to them; each world is explored as a whole. */
+/** A worker and a job (two workers in `pair`), and what may happen to them; each world is explored as a whole. */
 export const shippedScenarios = {
   orders: { ...one, about: "the operator changes the size; a crash", budget: { sizeOrders: 1, crashes: 1 } },
   reopened: { ...one, about: "a startd forgets its drain, the call that ends a server fails", budget: { sizeOrders: 1, reopened: 1, failedCalls: 1 } },
@@ -20,6 +20,7 @@ export const shippedScenarios = {
   tirelessLiar: { ...one, cloud: "openstack", about: "a cloud that lies at every look about a worker that is heard", budget: { lies: 6 } },
   lyingOpenstack: { ...one, cloud: "openstack", about: "a cloud that lies twice, about a worker cut off", budget: { lies: 2, cuts: 1 } },
   hangingStartd: { ...one, about: "a startd that hangs, and a job that the schedd leaves out once", budget: { hangs: 1, hiddenJobs: 1 } },
+  pair: { ...one, max: 2, places: 2, serving: 2, about: "two workers and a job", budget: {} },
   lyingCloudsigma: { ...one, about: "a cloud that lies as often as it takes, about a worker cut off", budget: { lies: 4, cuts: 1 } },
 } satisfies Record<string, ShippedScenario>;
 
