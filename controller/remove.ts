@@ -96,7 +96,8 @@ async function mayGo(d: Removal, w: Merged, seen: SeenWorker, h: Hands, again: b
   if (d.basis === "off") {
     if (!OFF.has(status.value)) return says("stays", `the cloud's list said ${w.server}, asked for it alone it says ${status.value}`); // guard: asked alone
     if (there.value.hasAd) return says("stays", "the cloud says that it is off, and the pool knows it"); // guard: a live ad at the last moment
-  } else if (there.value.jobs > 0 || there.value.claims > 0) return says("stays", `${Math.max(there.value.jobs, there.value.claims)} jobs are there after all`); // guard: jobs are asked about
+  } else if (d.basis !== "drained" && there.value.hasAd) return says("stays", "the pool hears from it again"); // guard: heard again at the last moment
+  else if (there.value.jobs > 0 || there.value.claims > 0) return says("stays", `${Math.max(there.value.jobs, there.value.claims)} jobs are there after all`); // guard: jobs are asked about
   return "goes";
 }
 

@@ -35,7 +35,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "contradiction": { file: merge, find: /contradicted: seen\.heard !== undefined && seen\.heard\.atMs > seen\.off\.sinceMs/, put: "contradicted: false", ...alone("contradiction") },
   "absent-looks": { guard: "a live ad beats the cloud's word", file: policy("removal"), find: /w\.off\?\.sure === true && unheard && w\.absentLooks >= \w+\.SURE_LOOKS/, put: "w.off?.sure === true", ...alone("absent-looks") },
   "live-ad-last": { guard: "a live ad at the last moment", file: remove, find: /if \(there\.value\.hasAd\)/, put: "if (false)", ...alone("live-ad-last") },
-  "probe": { guard: "the host itself is asked", file: remove, find: /return says\("stays", answer === "answers" \?/, put: 'return "goes"; return says("stays", answer === "answers" ?', ...alone("probe") },
+  "probe": { guard: "the host itself is asked", file: remove, find: /return answer === "answers" \?/, put: 'return undefined; return answer === "answers" ?', ...alone("probe") },
   "only-if-off": { file: remove, find: /onlyIfOff: onlyIfOff\(basis\)/, put: "onlyIfOff: false", ...alone("only-if-off") },
   "asked-alone": { guard: "asked alone", file: remove, find: /if \(!OFF\.has\(status\.value\)\)/, put: "if (false)", without: ["only-if-off"], stories: ["cut-off-and-called-off"] },
   "unknown-is-idle": {
@@ -48,7 +48,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "jobs-when-continued": { guard: "whoever runs a job stays", file: remove, find: /if \(d\.basis === "continue" && w\.jobs > 0/, put: "if (false", stories: ["accepted-and-not-begun"] },
   "gate": { guard: "the gate", file: remove, find: /if \(d\.basis === "not-admitted" && !shut\)/, put: "if (false)", stories: ["joins-at-the-last-moment"], seeds: 200 },
   "drained-asked-anew": { guard: "drained is asked anew", file: remove, find: /if \(answer === "alreadyDraining" \|\|/, put: "if (true ||", stories: ["put-back-by-hand"], seeds: 200 },
-  "collector-asked-anew": { guard: "the collector is asked anew", file: remove, find: /return answer === "notThere" \? "goes" :/, put: 'return true ? "goes" :', stories: ["heals-at-the-last-moment"], seeds: 300 },
+  "collector-asked-anew": { guard: "the collector is asked anew", file: remove, find: /return answer === "notThere" \? "goes" :/, put: 'return true ? "goes" :', ...alone("collector-asked-anew") },
+  "heard-again": { guard: "heard again at the last moment", file: remove, find: /else if \(d\.basis !== "drained" && there\.value\.hasAd\)/, put: "else if (false)", stories: ["heals-at-the-last-moment"], seeds: 400 },
   "canary": { guard: "canary first", file: policy("renewal"), find: /if \(mine\.length > 0 && !fresh\.some\(\w+\.isWorking\)\)/, put: "if (false)", stories: ["rolling-update", "canary-does-not-join"] },
   "every-server-counts": {
     guard: "every server there is counts towards the maximum", file: policy("scaling"), find: /const room = limits\.max - i\.workers\.length;/,
