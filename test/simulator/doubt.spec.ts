@@ -3,6 +3,9 @@ import { GridSimulator } from "./world/grid-simulator";
 import { share, story, type Stage } from "./world/story";
 
 /** Two witnesses at once that are silent or wrong, or a word that lasts: what one guard alone must hold. */
+/** Longest that one call takes, with what passes before and after its effect. */
+const CALL_MS = 1_200;
+
 describe("doubt in simulated grids", () => {
   const busy = (seed: number, stage: Stage, jobMs = 250_000): GridSimulator => {
     const sim = stage.show(new GridSimulator({ seed, min: 3, max: 4, scaling: { idleSeconds: 5, joinTimeoutSeconds: 60 } }));
@@ -138,9 +141,11 @@ describe("doubt in simulated grids", () => {
 
   story({
     name: "heals-at-the-last-moment", seeds: share(400),
-    says: "keeps a worker that is heard again, and gets a job, in the moment in which it was to be given up",
+    says: "keeps a worker that is heard again, and gets a job, before it is given up: up to the call in which it goes",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 4, max: 4, submitChance: 0.1, jobMs: [5_000, 20_000], scaling: { joinTimeoutSeconds: 60 } }));
+      // Whose ad comes back between the last question and the cloud's answer, nobody can have heard of.
+      sim.promises.newcomerMs = 2 * CALL_MS;
       sim.populate(4);
       await sim.run(10);
       // Its ad lives a minute, and for a minute more it is waited for.

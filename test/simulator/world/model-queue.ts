@@ -98,7 +98,7 @@ export class ModelQueue {
   join(server: SimServer): SimStartd {
     const n = (this.joined += 1) + 1, name = `w-${server.id.slice(0, 8)}.grid.internal`;
     const d: SimStartd = {
-      id: server.id, name, server, joinedMs: this.time.ms, address: `10.77.${n >> 8}.${n & 255}:9618`, cpus: this.size.cpus, memoryMiB: this.size.memoryMiB,
+      id: server.id, name, server, backMs: this.time.ms, address: `10.77.${n >> 8}.${n & 255}:9618`, cpus: this.size.cpus, memoryMiB: this.size.memoryMiB,
       alive: true, cut: false, jobs: new Set(), ad: undefined, heardMs: Number.NEGATIVE_INFINITY, total: this.size,
       whole: { Arch: '"X86_64"', OpSys: '"LINUX"', Cpus: `${this.size.cpus}`, Memory: `${this.size.memoryMiB}`, Disk: `${this.size.diskMiB * 1024}`, Machine: `"${name}"` },
     };
@@ -114,7 +114,10 @@ export class ModelQueue {
     if (!this.dice.chance(this.lostAdChance)) {
       const unheard = this.time.ms - d.heardMs > AD_LIVES_MS;
       this.advertise(d);
-      if (unheard) this.negotiateSoon();
+      if (unheard && d.heardMs === this.time.ms) {
+        d.backMs = this.time.ms;
+        this.negotiateSoon();
+      }
     }
     this.time.after(UPDATE_MS, () => this.heartbeat(d));
   }

@@ -46,7 +46,7 @@ export function mutate(keys: readonly string[]): string[] {
   return lost;
 }
 
-async function run(keys: readonly string[], stories: readonly string[], seeds: number): Promise<MutantResult> {
+async function run(keys: readonly string[], stories: readonly string[], [from, to]: readonly [number, number]): Promise<MutantResult> {
   const lost = mutate(keys);
   if (lost.length > 0) return { lost, played: 0 };
   // Spec files declare their stories in passing; nobody runs them as tests here.
@@ -54,7 +54,7 @@ async function run(keys: readonly string[], stories: readonly string[], seeds: n
   const { all, Stage } = await import("./story.js");
   for (const name of ["scale-down", "false-words", "outages", "crashes", "broken-workers", "demand", "renewal", "doubt"]) await import(`../${name}.spec.js`);
   let played = 0;
-  for (let seed = 1; seed <= seeds; seed += 1) {
+  for (let seed = from; seed <= to; seed += 1) {
     for (const name of stories) {
       const story = all.find((s) => s.name === name);
       if (story === undefined) throw new RangeError(`no story is called ${name}`);
@@ -74,7 +74,8 @@ async function run(keys: readonly string[], stories: readonly string[], seeds: n
 
 if (require.main === module) {
   const [keys, stories, seeds] = process.argv.slice(2);
-  run((keys ?? "").split(",").filter((k) => k !== ""), (stories ?? "").split(","), Number(seeds)).then(
+  const [from = 1, to = from] = (seeds ?? "").split("-").map(Number);
+  run((keys ?? "").split(",").filter((k) => k !== ""), (stories ?? "").split(","), [from, to]).then(
     (result) => process.stdout.write(`${JSON.stringify(result)}\n`),
     (e: unknown) => {
       process.stderr.write(`${e instanceof Error ? e.stack : String(e)}\n`);

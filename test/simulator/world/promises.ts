@@ -29,7 +29,7 @@ export class Promises {
   wish: (() => number) | undefined;
   /** Servers beyond the most: none, but in stories about two controllers. */
   slack = 0;
-  /** A worker so young is nobody's promise: of no age, but in stories about two controllers. */
+  /** A worker that the pool hears from for less than this is nobody's promise: 0, but in stories about what comes within one call. */
   newcomerMs = 0;
   /** Machines of such newcomers that went. */
   readonly spared = new Set<string>();
@@ -45,7 +45,7 @@ export class Promises {
   powerOff(s: SimServer): void {
     const d = this.w.queue.startds.get(s.id);
     const jobs = d === undefined ? [] : [...d.jobs];
-    if (d !== undefined && this.w.nowMs() - d.joinedMs < this.newcomerMs) this.spared.add(d.name);
+    if (d !== undefined && this.w.nowMs() - d.backMs < this.newcomerMs) this.spared.add(d.name);
     else if (jobs.length > 0 && !this.w.isNow(s.id)) this.breaks(`${s.name} (${s.id}) is switched off while job ${jobs.map((j) => `${j.id} is ${j.state}`).join(", ")} there`);
   }
 

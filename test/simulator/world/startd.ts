@@ -9,8 +9,8 @@ export interface SimStartd {
   readonly name: string;
   readonly server: SimServer;
   readonly address: string;
-  /** By the world's own time. */
-  readonly joinedMs: number;
+  /** When the collector first heard from it, or heard from it again after it had given it up, by the world's own time. */
+  backMs: number;
   readonly cpus: number;
   readonly memoryMiB: number;
   /** Its host runs. */
