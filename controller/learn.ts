@@ -1,8 +1,8 @@
 import { afterFailure, afterSuccess, type FailureClass } from "../components/policy/breaker";
-import type { FreeRoom, WaitingGroup } from "../components/policy/demand";
+import type { FreeRoom, Room, WaitingGroup } from "../components/policy/demand";
 import { learnRefusals, waitsForRoom } from "../components/policy/refusals";
 import { breakerKey, type Memory, type Merged } from "./memory";
-import type { QueueView } from "./ports";
+import type { Machine, QueueView } from "./ports";
 
 const REMEMBERED_BOOTS = 20;
 /** Before a first worker has joined: a minute is what CloudSigma's slow clones need (peers.md, section 5: 80 to 110 s with the boot). */
@@ -27,8 +27,18 @@ export const freeRooms = (workers: readonly Merged[], nowMs: number): readonly F
   workers.flatMap((w): FreeRoom[] => {
     const m = w.machine;
     if (m === undefined || (w.phase !== "idle" && w.phase !== "busy") || w.unhealthy !== undefined) return [];
-    return [{ type: w.type, room: m.free, total: m.total, ...(m.ad === undefined ? {} : { ad: m.ad }), ...(w.idleSinceMs === undefined ? {} : { idleForMs: nowMs - w.idleSinceMs }) }];
+    const idle = w.idleSinceMs === undefined ? {} : { idleForMs: nowMs - w.idleSinceMs };
+    return [{ type: w.type, room: roomNow(m, w.jobs), total: m.total, ...(m.ad === undefined ? {} : { ad: m.ad }), ...idle }];
   });
+
+/** An ad may be older than the jobs that the queue has there by now: each takes a core's share of what the ad calls free. */
+function roomNow(m: Machine, jobs: number): Room {
+  const newer = jobs - m.claims;
+  if (newer <= 0) return m.free;
+  const share = newer / Math.max(1, m.total.cpus);
+  const less = (free: number, total: number): number => Math.max(0, free - total * share);
+  return { ...m.free, cpus: Math.max(0, m.free.cpus - newer), memoryMiB: less(m.free.memoryMiB, m.total.memoryMiB), diskMiB: less(m.free.diskMiB, m.total.diskMiB) };
+}
 
 /** A worker of a former definition says nothing about what a new one offers. */
 function learnOffers(memory: Memory, workers: readonly Merged[]): void {

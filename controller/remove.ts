@@ -88,11 +88,11 @@ async function mayGo(d: Removal, w: Merged, seen: SeenWorker, h: Hands, again: b
     const kept = await answering(d, w, seen.address, h);
     if (kept !== undefined) return says("stays", kept);
   }
-  const closed = await close(d, w, h, again);
-  if (closed !== "goes") return closed.why === undefined ? closed.verdict : says(closed.verdict, closed.why);
-  // HTCondor comes last, by itself: an answer of the cloud may take long, and nothing that was heard before it would be true any more.
+  // The cloud's answer may take long: what is heard of HTCondor comes after it, closing first, and then what is there.
   const status = await h.pool.statusNow(w.id);
   if (!status.known) return says("wait", `the cloud does not say how it is: ${status.reason}`);
+  const closed = await close(d, w, h, again);
+  if (closed !== "goes") return closed.why === undefined ? closed.verdict : says(closed.verdict, closed.why);
   const there = await h.occupancy(w.machineName);
   if (!there.known) return says("wait", `HTCondor does not say what runs there: ${there.reason}`); // guard: unknown is never idle
   if (d.basis === "off") {
