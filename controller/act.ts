@@ -1,5 +1,5 @@
 import { isOpen, LONGEST_PAUSE_MS } from "../components/policy/breaker";
-import { REASON_SCALE_IN, type Decision } from "../components/policy/decision";
+import { REASON_SCALE_IN, SURE_LOOKS, type Decision } from "../components/policy/decision";
 import { noteFailure, noteSuccess } from "./learn";
 import type { Memory, Merged } from "./memory";
 import { freshWorker } from "./merge";
@@ -69,6 +69,8 @@ async function grow(d: Extract<Decision, { do: "grow" }>, memory: Memory, h: Han
 function noteCreateFailure(d: Extract<Decision, { do: "grow" }>, result: GrowResult, ordered: number, memory: Memory, h: Hands): void {
   const failure = result.failure ?? "";
   if (result.ambiguous) memory.createGate = { untilMs: h.nowMs() + AMBIGUOUS_PAUSE_MS, why: `a create got no clear answer, so the cloud is looked at again first (${failure})` }; // guard: look before a repeat
+  // One list may be wrong at just this moment.
+  if (result.ambiguous) memory.listsToSee = SURE_LOOKS;
   if (!result.ambiguous || result.wait) noteFailure(memory, d.type, result.failureClass ?? (result.wait ? "refused" : "transient"), failure, h.nowMs());
   h.journal.write("create-failed", `${ordered} of ${d.count} made: ${failure}${result.ambiguous ? " (it may have had its effect: the cloud is looked at before it is repeated)" : ""}`);
 }

@@ -1,6 +1,6 @@
 import { afterProbe } from "../components/policy/refusals";
 import { DEFAULT_TYPE, type ControllerConfig } from "../components/config/controller-config";
-import { SURE_LOOKS, type Decision, type Override } from "../components/policy/decision";
+import type { Decision, Override } from "../components/policy/decision";
 import { isMendable } from "../components/policy/breaker";
 import { workerHostname } from "../components/policy/names";
 import { decide } from "../components/policy/scaling";
@@ -51,8 +51,6 @@ export class Controller {
   lastKnown: { poolMs?: number; queueMs?: number } = {};
   private readonly said = new Map<string, number>();
   private lastSaid = "";
-  /** The first list may be empty for once, while whoever is there does not speak at this moment. */
-  private listsToSee = SURE_LOOKS;
 
   constructor(private readonly parts: ControllerParts) {
     this.startedAtMs = parts.clock.nowMs();
@@ -115,9 +113,10 @@ export class Controller {
       this.noteProven(now.workers);
       await this.tend();
     }
-    const unsure = this.listsToSee > 0;
-    if (poolSeen.known && unsure) this.listsToSee -= 1;
-    const createGate = unsure ? { untilMs: nowMs + 1, why: "this controller has just begun: the cloud's list is looked at again before anything is made" } : now.input.createGate; // guard: a new controller looks twice
+    const unsure = this.memory.listsToSee > 0;
+    // A list counts once it has had its time to show what was ordered last.
+    if (poolSeen.known && unsure && nowMs >= (now.input.createGate?.untilMs ?? 0)) this.memory.listsToSee -= 1;
+    const createGate = unsure ? { untilMs: nowMs + 1, why: "this controller has just begun, or a create got no clear answer: the cloud's list is looked at again before anything is made" } : now.input.createGate; // guard: a new controller looks twice
     const decisions = decide({ ...now.input, createGate });
     for (const d of decisions) if (d.do === "hold") this.say("hold", d.why);
     return (await this.carryOut(decisions, now)) || unsure;
@@ -175,7 +174,7 @@ export class Controller {
 
   private async carryOut(decisions: readonly Decision[], now: Picture): Promise<boolean> {
     const hands = this.hands();
-    const workers = new Map(now.workers.map((w) => [w.id, w]));
+    const workers = new Map(decisions.some((d) => "id" in d) ? now.workers.map((w) => [w.id, w]) : []);
     const gateBefore = this.memory.createGate, breakersBefore = new Map(this.memory.breakers);
     const learnt = (): boolean => this.memory.createGate !== gateBefore || [...this.memory.breakers].some(([k, s]) => s.untilMs > (breakersBefore.get(k)?.untilMs ?? 0));
     let soon = false;
@@ -213,6 +212,7 @@ export class Controller {
 
   /** A worker that is gone needs no drain any more, whoever took it away. */
   private forgetVanishedDrains(workers: readonly Merged[]): void {
+    if (this.parts.override.get().drains.length === 0) return;
     const there = new Set(workers.map((w) => w.id));
     for (const d of this.parts.override.get().drains) if (!there.has(d.worker)) this.parts.override.drainDone(d.worker);
   }

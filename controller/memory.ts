@@ -1,8 +1,8 @@
 import type { MetricSample } from "../components/policy/alarm-rules";
 import type { CpuSample } from "../components/policy/alarms";
 import type { BreakerState, FailureClass } from "../components/policy/breaker";
-import type { Offer, Refusal } from "../components/policy/demand";
-import type { Phase, RemovalBasis, WorkerView } from "../components/policy/decision";
+import type { Offer, Refusal, RunningJob } from "../components/policy/demand";
+import { SURE_LOOKS, type Phase, type RemovalBasis, type WorkerView } from "../components/policy/decision";
 import type { CloudAlarmStates, Machine, Member, Observed, PoolView, QueueView } from "./ports";
 
 /**
@@ -24,6 +24,8 @@ export interface Memory {
   /** The failure of the cloud's group that has been noted. */
   failureKey?: string;
   createGate?: { readonly untilMs: number; readonly why: string };
+  /** So many lists are looked at before anything is made: a new controller's first ones, and those after a create without a clear answer. */
+  listsToSee: number;
   /** When workers were ordered, of the last minute. */
   orders: readonly { readonly atMs: number; readonly count: number }[];
   /** What a worker of a type really offers to jobs, once one has joined. */
@@ -70,7 +72,7 @@ export interface SeenWorker {
   heard?: { readonly raw: number; readonly atMs: number };
   unhealthy?: string;
   /** Jobs seen running there at the last look. */
-  running: ReadonlySet<string>;
+  running: readonly RunningJob[];
   /** A job that ran there has left it and did not come back to the queue. */
   endedJob: boolean;
   /** Jobs that came back to the queue from it, unfinished. */
@@ -83,7 +85,7 @@ export interface SeenWorker {
 }
 
 export const newMemory = (): Memory => ({
-  workers: new Map(), gone: new Map(), samples: [], metrics: [], actedMs: new Map(), breakers: new Map(), orders: [], offers: new Map(), proven: new Set(), refused: new Map(), boots: [], groupsSeen: new Map(),
+  listsToSee: SURE_LOOKS, workers: new Map(), gone: new Map(), samples: [], metrics: [], actedMs: new Map(), breakers: new Map(), orders: [], offers: new Map(), proven: new Set(), refused: new Map(), boots: [], groupsSeen: new Map(),
 });
 
 export interface Look {

@@ -26,11 +26,11 @@ const OFF: ReadonlySet<MemberStatus> = new Set(["stopped", "failed", "gone"]);
 export function merge(memory: Memory, i: MergeInput): readonly Merged[] {
   skipUnseenTime(memory, i);
   const machines = byServer(i.queue);
-  const running = byMachine(i.queue);
+  const running = byMachine(i.queue), returned = returnedBy(i.queue);
   const all = membersWithMemory(memory, i, machines);
   const present = new Set(all.map((m) => m.id));
   for (const id of memory.workers.keys()) if (!present.has(id)) memory.workers.delete(id);
-  return all.map((member) => mergeOne(memory, member, i, machines.get(member.id), running));
+  return all.map((member) => mergeOne(memory, member, i, machines.get(member.id), running, returned));
 }
 
 /** What nobody watched is no idle time, and no time in which a worker should have joined. */
@@ -67,6 +67,12 @@ function byMachine(queue: Observed<QueueView>): ReadonlyMap<string, readonly Run
   return out;
 }
 
+function returnedBy(queue: Observed<QueueView>): ReadonlyMap<string, ReadonlySet<string>> {
+  const out = new Map<string, Set<string>>();
+  for (const { id, machine } of queue.known ? queue.value.returned ?? [] : []) out.set(machine, (out.get(machine) ?? new Set()).add(id));
+  return out;
+}
+
 /**
  * The cloud's list, and who else must exist: whom an earlier list showed or a create answered, until several lists over a while lack it
  * and a question for it alone says so too; and who speaks to the collector. An empty or shrunken list is not believed at once.
@@ -98,23 +104,23 @@ export const isDueForQuestion = (w: SeenWorker, nowMs: number): boolean =>
 export const dueForQuestion = (memory: Memory, nowMs: number, most: number): readonly string[] =>
   [...memory.workers].filter(([, w]) => w.removing === undefined && isDueForQuestion(w, nowMs)).slice(0, most).map(([id]) => id);
 
-function mergeOne(memory: Memory, member: Member, i: MergeInput, machine: Machine | undefined, running: ReadonlyMap<string, readonly RunningJob[]>): Merged {
+function mergeOne(memory: Memory, member: Member, i: MergeInput, machine: Machine | undefined, running: ReadonlyMap<string, readonly RunningJob[]>, returned: ReadonlyMap<string, ReadonlySet<string>>): Merged {
   const { nowMs } = i;
   const hostname = workerHostname(member.id);
-  const seen = memory.workers.get(member.id) ?? freshWorker(member, `${hostname}.${i.poolDomain}`, nowMs);
+  let seen = memory.workers.get(member.id);
+  if (seen === undefined) memory.workers.set(member.id, (seen = freshWorker(member, `${hostname}.${i.poolDomain}`, nowMs)));
   seen.member = member;
-  memory.workers.set(member.id, seen);
   if (machine !== undefined) {
     seen.machine = machine.name;
     seen.address = machine.address ?? seen.address;
     if (seen.heard?.raw !== machine.heardAtMs) seen.heard = { raw: machine.heardAtMs, atMs: nowMs };
   }
-  const jobsThere = running.get(seen.machine) ?? [];
+  const jobsThere = running.get(seen.machine) ?? NO_JOBS;
   const jobs = Math.max(machine?.claims ?? 0, jobsThere.length);
   const off = noteOff(seen, member, nowMs);
   if (i.queue.known) {
     note(seen, member, machine, jobs, off, i);
-    noteJobs(seen, jobsThere, machine?.claims ?? 0, i);
+    noteJobs(seen, jobsThere, machine?.claims ?? 0, returned, nowMs);
   }
   const starts = jobsThere.flatMap((j) => (j.startedAtMs === undefined ? [] : [j.startedAtMs]));
   const period = (i.billingPeriodSeconds ?? 0) * 1000;
@@ -128,7 +134,7 @@ function mergeOne(memory: Memory, member: Member, i: MergeInput, machine: Machin
   };
 }
 
-export const freshWorker = (member: Member, machine: string, nowMs: number): SeenWorker => ({ member, firstSeenMs: nowMs, phase: "booting", phaseSinceMs: nowMs, everJoined: false, fenced: false, absentLooks: 0, saidGone: false, running: new Set(), endedJob: false, gaveBackJobs: new Set(), machine });
+export const freshWorker = (member: Member, machine: string, nowMs: number): SeenWorker => ({ member, firstSeenMs: nowMs, phase: "booting", phaseSinceMs: nowMs, everJoined: false, fenced: false, absentLooks: 0, saidGone: false, running: NO_JOBS, endedJob: false, gaveBackJobs: new Set(), machine });
 
 /** The cloud's word that it is off: since when, how often in a row, and whether the worker itself was heard since. */
 function noteOff(seen: SeenWorker, member: Member, nowMs: number): OffWord | undefined {
@@ -160,15 +166,16 @@ function note(seen: SeenWorker, member: Member, machine: Machine | undefined, jo
   else seen.idleSinceMs ??= nowMs;
 }
 
+const NO_JOBS: readonly RunningJob[] = [];
+
 /** Which jobs have ended there, and how many are starting that the queue still calls waiting. */
-function noteJobs(seen: SeenWorker, jobsThere: readonly RunningJob[], claims: number, i: MergeInput): void {
-  const now = new Set(jobsThere.map((j) => j.id));
-  const back = new Set((i.queue.known ? i.queue.value.returned ?? [] : []).filter((r) => r.machine === seen.machine).map((r) => r.id));
-  for (const id of back) seen.gaveBackJobs.add(id);
-  for (const id of seen.running) if (!now.has(id) && !back.has(id)) seen.endedJob = true;
-  seen.running = now;
-  const ahead = claims - now.size;
-  seen.ahead = ahead <= 0 ? undefined : { sinceMs: seen.ahead?.jobs === ahead ? seen.ahead.sinceMs : i.nowMs, jobs: ahead };
+function noteJobs(seen: SeenWorker, jobsThere: readonly RunningJob[], claims: number, returned: ReadonlyMap<string, ReadonlySet<string>>, nowMs: number): void {
+  const back = returned.get(seen.machine);
+  if (back !== undefined) for (const id of back) seen.gaveBackJobs.add(id);
+  if (!seen.endedJob) seen.endedJob = seen.running.some((was) => back?.has(was.id) !== true && !jobsThere.some((j) => j.id === was.id));
+  seen.running = jobsThere;
+  const ahead = claims - jobsThere.length;
+  seen.ahead = ahead <= 0 ? undefined : { sinceMs: seen.ahead?.jobs === ahead ? seen.ahead.sinceMs : nowMs, jobs: ahead };
 }
 
 /** A machine ad says what a worker does, whatever the cloud says of its server; without one the cloud's word tells how far it is. */

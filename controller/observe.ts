@@ -86,10 +86,12 @@ function demandOf(memory: Memory, queue: QueueView, workers: readonly Merged[], 
 function withoutCollector(queue: Observed<QueueView>): Observed<QueueView> {
   if (!queue.known || queue.partial !== undefined) return queue;
   const { machines, running } = queue.value;
-  const listed = new Set(machines.map((m) => m.name));
-  const lacking = new Set(running.flatMap((j) => (listed.has(j.machine) ? [] : [j.machine]))).size;
-  if (lacking < 2 || lacking <= listed.size) return queue;
-  return { ...queue, partial: `jobs run on ${lacking} machines that the collector does not list, which lists ${listed.size}` };
+  const busy = new Set<string>();
+  for (const j of running) busy.add(j.machine);
+  for (const m of machines) busy.delete(m.name);
+  const lacking = busy.size;
+  if (lacking < 2 || lacking <= machines.length) return queue;
+  return { ...queue, partial: `jobs run on ${lacking} machines that the collector does not list, which lists ${machines.length}` };
 }
 
 /** The operator's own rules, judged on what this look and those before it have shown. */

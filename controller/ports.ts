@@ -157,8 +157,8 @@ export interface ProbeResult {
 }
 
 /**
- * `accepted`: it takes no new job from now on. `refusedBusy`: it runs something, and stays in service. `notNow`: a job is just starting
- * or ending there, and would be hurt: ask again later. `alreadyDraining`: the live daemon says that it drains. `notThere`: the collector
+ * `accepted`: it takes no new job from now on. `refusedBusy`: it runs something, and stays in service. `notNow`: closing it
+ * at this moment would end its jobs (HTCondor has lost its promise there): nothing was done, ask again. `alreadyDraining`: the live daemon says that it drains. `notThere`: the collector
  * does not know it. `unknown`: no answer, anything may be the case.
  */
 export type FenceAnswer = "accepted" | "refusedBusy" | "notNow" | "alreadyDraining" | "notThere" | "unknown";

@@ -1,4 +1,4 @@
-import { BOOT_LIMIT_SECONDS, isOurs, secondsSince, SURE_LOOKS, type Decision, type DecisionInput, type Limits, type RemovalBasis, type WorkerView } from "./decision";
+import { BOOT_LIMIT_SECONDS, isDrainRequested, isOurs, secondsSince, SURE_LOOKS, type Decision, type DecisionInput, type Limits, type RemovalBasis, type WorkerView } from "./decision";
 
 /**
  * Carries on what was begun, and replaces what has failed. No basis rests on one witness: the cloud's word that a server is off must be
@@ -9,7 +9,7 @@ export function finish(i: DecisionInput, limits: Limits, paused: boolean): Decis
   const needed = limits.size ?? (i.demand.placeable > 0 ? Number.POSITIVE_INFINITY : limits.min);
   let capacity = i.workers.filter((w) => w.phase === "idle" || w.phase === "busy" || w.phase === "booting" || w.phase === "joining").length;
   return i.workers.flatMap((w): Decision[] => {
-    const found = begun(i, w) ?? (paused ? undefined : failed(i, w) ?? (capacity > needed ? unneeded(w) : undefined));
+    const found = begun(i, w) ?? (paused ? undefined : failed(i, w) ?? (capacity > needed || isDrainRequested(i, w) ? unneeded(w) : undefined));
     if (found === undefined) return [];
     if (w.phase === "booting" || w.phase === "joining") capacity -= 1;
     return [{ do: "remove", id: w.id, ...found }];

@@ -32,7 +32,7 @@ describe("a soak in short", function () {
       seed, seconds: long ? 600 : 110, strikes: [
         "false-status", "startd", "false-status", "controller", "worker", "condor",
       ], betweenStrikesSeconds: 8,
-      durations: { scheddStoppedSeconds: 60, networkCutSeconds: 60 }, wantedScaleDowns: long ? 50 : 8,
+      durations: { scheddStoppedSeconds: 60, networkCutSeconds: 60 }, wantedScaleDowns: long ? 50 : 8, leaseSeconds: 40,
     };
     const result = await runSoak(world as SoakWorld, plan, say);
     leaks = await (world as SoakWorld).close(say);

@@ -1,14 +1,8 @@
 import { expect } from "chai";
-import { explore, type Verdict } from "./explorer";
+import { explore } from "./explorer";
 import type { Guard } from "./rules";
 import { modelOf, scenarios, type ScenarioName } from "./scenarios";
-
-/** In one line, with the story where a promise broke. */
-const tell = (v: Verdict): string => [
-  `${v.states} states, ${v.steps} steps, up to ${v.depth} deep`,
-  ...(v.broken === undefined ? [] : [`broken: ${v.broken.promise}`, ...v.broken.story]),
-  ...(v.stuck === undefined ? [] : ["no way back to rest from here:", ...v.stuck.story]),
-].join("\n");
+import { tell } from "./tell";
 
 describe("the protocol, explored exhaustively", () => {
   let states = 0;

@@ -27,6 +27,8 @@ function servingWorker(controllers: number): Worker {
   return { ...blankWorker(controllers), server: "running", token: true, startd: "unclaimed", ad: "unclaimed", minds };
 }
 
+const isAboutToEnd = (w: Worker): boolean => w.minds.some((m) => m.asked === 3);
+
 export function modelOf(sc: Scenario, off: readonly Guard[] = []): Model<World> {
   const p: Protocol = { cloud: sc.cloud, min: sc.min, max: sc.max, looks: sc.looks, lag: sc.lag, off: new Set(off) };
   const initial: World = {
@@ -39,7 +41,7 @@ export function modelOf(sc: Scenario, off: readonly Guard[] = []): Model<World> 
     steps: (s) => {
       const out: Step<World>[] = [];
       worldSteps(s, {
-        max: p.max, ads: true, isAboutToEnd: (w) => w.minds.some((m) => m.asked === 3),
+        max: p.max, ads: true, isAboutToEnd, isJudged: isAboutToEnd,
         isBetweenPasses: s.controllers.every((c) => c.at === "list" || c.at === "down" || c.at === "waiting"),
       }, out);
       controllerSteps(s, p, out);

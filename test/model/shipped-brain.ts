@@ -2,7 +2,8 @@ import type { ControllerConfig } from "../../components/config/controller-config
 import type { Override } from "../../components/policy/decision";
 import { AdmissionGate } from "../../controller/gate";
 import { Controller } from "../../controller/loop";
-import type { JournalEntry, Pool, Queue } from "../../controller/ports";
+import type { SeenWorker } from "../../controller/memory";
+import type { JournalEntry, Member, Pool, Queue } from "../../controller/ports";
 
 /*
  * The controller as it is shipped, made a function of plain data. Between two passes it is what its memory holds; within a pass it is that
@@ -178,14 +179,15 @@ function packBrain({ controller, gate }: Living): string {
     if (w.cancelledAtMs !== undefined && w.cancelledAtMs < NOW_MS) delete w.cancelledAtMs;
     // Only whether it was heard after the cloud's first bad word counts.
     if (w.heard !== undefined) w.heard = { raw: 0, atMs: w.off !== undefined && w.heard.atMs > w.off.sinceMs ? NOW_MS : NOW_MS - OLDEST_MS };
-    Object.assign(w, { firstSeenMs: NOW_MS, running: new Set(), endedJob: false, gaveBack: false, member: { ...w.member, status: "unknown", copying: false, name: w.member.id } });
+    const member: Member = { ...w.member, status: "unknown", copying: false, name: w.member.id };
+    Object.assign(w, { firstSeenMs: NOW_MS, running: [], endedJob: false, member } satisfies Partial<SeenWorker>);
   }
   // The world shows no server that is gone, so nothing has to be remembered of it.
   const breakers = new Map([...memory.breakers].flatMap(([k, b]) => (b.inARow === 0 && b.untilMs <= NOW_MS ? [] : [[k, { ...b, workedMs: [], failedMs: b.failedMs.slice(-MOST_LOOKS) }] as const])));
   const kept = { ...memory, breakers, gone: new Map(), samples: [], metrics: [], actedMs: new Map(), orders: [], boots: [], groupsSeen: new Map(), lastResizeMs: undefined };
   if (kept.createGate !== undefined && kept.createGate.untilMs <= NOW_MS) kept.createGate = undefined;
   const ids = (name: "untouched" | "closed"): Set<string> => new Set([...setOf(gate, name)].filter((id) => memory.workers.has(id)));
-  return JSON.stringify(pack({ memory: kept, untouched: ids("untouched"), closed: ids("closed"), listsToSee: Reflect.get(controller, "listsToSee") as number }, ""));
+  return JSON.stringify(pack({ memory: kept, untouched: ids("untouched"), closed: ids("closed") }, ""));
 }
 
 function pack(x: unknown, name: string): unknown {
@@ -207,10 +209,9 @@ function unpackBrain(text: string, { controller, gate }: Living): void {
     if ("$set" in x) return new Set(x.$set as string[]);
     if ("$map" in x) return new Map(x.$map as [string, unknown][]);
     return x;
-  }) as { memory: object; untouched: Set<string>; closed: Set<string>; listsToSee: number };
+  }) as { memory: object; untouched: Set<string>; closed: Set<string> };
   for (const name of Object.keys(controller.memory)) Reflect.deleteProperty(controller.memory, name);
   Object.assign(controller.memory, b.memory);
   Reflect.set(gate, "untouched", b.untouched);
   Reflect.set(gate, "closed", b.closed);
-  Reflect.set(controller, "listsToSee", b.listsToSee);
 }

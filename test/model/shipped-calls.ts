@@ -17,7 +17,8 @@ export const PROMISE = {
 export const idOf = (i: number): string => `${String(i).repeat(8)}-0000-4000-8000-000000000000`;
 const machineOf = (i: number): string => `${workerHostname(idOf(i))}.g.internal`;
 const addressOf = (i: number): string => `10.0.0.${i}:9618`;
-const indexOf = (of: string): number => Number(/\d/.exec(of.replace("10.0.0.", ""))![0]);
+/** Of a server id, a machine name or an address. */
+export const indexOf = (of: string): number => Number(/\d/.exec(of.replace("10.0.0.", ""))![0]);
 
 /** What the shipped controller looks at beyond `Worker`. */
 export interface Extra {
@@ -68,7 +69,7 @@ export function answersTo(s: Scene, call: Call, outcome: Outcome, seen: unknown,
   else if (call.what === "look") lookAtPool(s, seen, out, say);
   else if (call.what === "grow") grow(s, outcome, r, say);
   else if (call.what === "occupancy") occupancy(s, call.of.split(","), say);
-  else if (call.what === "gone") say(`tells HTCondor that w${i} is gone`, undefined, withWorld(s, withWorker(w!.recorded ? { ...s.world, waiting: s.world.waiting + 1 } : s.world, i, { ad: "none", recorded: false })));
+  else if (call.what === "gone") say(`tells HTCondor that w${i} is gone`, known(w!.recorded ? 1 : 0), withWorld(s, withWorker(w!.recorded ? { ...s.world, waiting: s.world.waiting + 1 } : s.world, i, { ad: "none", recorded: false })));
   else if (w === undefined) throw new Error(`the model does not know the call ${call.what}`);
   else if (call.what === "statusNow") {
     say(`asks the cloud for w${i} alone: ${w.server}`, known(STATUS[w.server]));

@@ -3,7 +3,7 @@ import { workerHostname } from "../../components/policy/names";
 import type { JournalEntry } from "../../controller/ports";
 import type { Model, Step } from "./explorer";
 import { admit, configOf, eventsKey, newBrain, NOW_MS, older, runPass, type Event, type Outcome } from "./shipped-brain";
-import { answersTo, BLANK_EXTRA, idOf, type Extra, type Scene } from "./shipped-calls";
+import { answersTo, BLANK_EXTRA, idOf, indexOf, type Extra, type Scene } from "./shipped-calls";
 import { adOf, blankWorker, isAlive, isReached, NO_FAULTS, showWorld, spend, withWorker, worldKey, type Budget, type Worker, type World } from "./world";
 import { worldSteps } from "./world-steps";
 
@@ -106,9 +106,10 @@ export class Shipped implements Model<State> {
 
   private worldGoesOn(s: State, outcome: Outcome | undefined, out: Step<State>[]): void {
     const steps: Step<World>[] = [];
+    const isOpen = (i: number, whats: readonly string[]): boolean => outcome?.open.some((c) => whats.includes(c.what) && indexOf(c.of) === i) ?? false;
     worldSteps(s.world, {
       max: this.sc.max, ads: false, isBetweenPasses: s.controller.at !== "pass",
-      isAboutToEnd: (_, i) => outcome?.open.some((call) => call.what === "remove" && call.of === idOf(i)) ?? false,
+      isAboutToEnd: (_, i) => isOpen(i, ["remove"]), isJudged: (_, i) => isOpen(i, ["remove", "statusNow", "occupancy", "probe"]),
     }, steps);
     for (const { label, kind, next } of steps) out.push({ label, kind, next: { ...s, world: next, extras: next.workers.map((w, i) => (w.startd === "unclaimed" && s.world.workers[i]!.startd === "drained" ? { ...s.extras[i]!, reason: "" } : s.extras[i]!)) } });
     s.world.workers.forEach((w, i) => {

@@ -6,6 +6,8 @@ export interface Bearings {
   readonly max: number;
   /** A3: a controller has the last answer about this worker, and its call is on the way. */
   isAboutToEnd(w: Worker, i: number): boolean;
+  /** A3, of a drained one: its startd has just said that it drains, and the other questions are being asked. */
+  isJudged(w: Worker, i: number): boolean;
   /** A4: what ends by the time that has passed does so between two passes. */
   readonly isBetweenPasses: boolean;
   /** Ads come in and expire at any time; else somebody else plays them. */
@@ -89,7 +91,7 @@ function faultSteps(s: World, i: number, w: Worker, b: Bearings, out: Step<World
   if (s.left.deaths > 0 && w.server === "running") fault(`w${i} crashes and is off`, spend(dies(s, i, "stopped"), "deaths"));
   if (s.left.vanishings > 0 && w.server === "running") fault(`somebody deletes the server of w${i}`, spend(withWorker(dies(s, i, "absent"), i, { token: false, lag: 0, broken: false }), "vanishings"));
   if (s.left.brokenBoots > 0 && w.server === "starting" && !w.token) fault(`w${i} will not come up`, spend(withWorker(s, i, { broken: true }), "brokenBoots"));
-  if (s.left.reopened > 0 && w.startd === "drained" && !b.isAboutToEnd(w, i)) fault(`w${i} is back in service by a restart of its startd or by hand`, spend(withWorker(s, i, { startd: "unclaimed" }), "reopened"));
+  if (s.left.reopened > 0 && w.startd === "drained" && !b.isJudged(w, i)) fault(`w${i} is back in service by a restart of its startd or by hand`, spend(withWorker(s, i, { startd: "unclaimed" }), "reopened"));
 }
 
 function operatorSteps(s: World, i: number, w: Worker, out: Step<World>[]): void {

@@ -14,6 +14,8 @@ export interface Plan {
   readonly strikes: readonly StrikeKind[];
   readonly betweenStrikesSeconds: number;
   readonly durations: Durations;
+  /** A job whose startd was killed waits so long before it starts again. @default the grid's own */
+  readonly leaseSeconds?: number;
   /** What the soak must have reached for its promises to count. */
   readonly wantedScaleDowns: number;
 }
@@ -67,7 +69,7 @@ export async function runSoak(world: SoakWorld, plan: Plan, print: (line: string
   const submitting = async (): Promise<void> => {
     while (goesOn()) {
       const count = 1 + Math.floor(work() * 3), seconds = work() < 0.08 ? 20 + Math.floor(work() * 60) : 1 + Math.floor(work() * 8);
-      if (waiting <= MOST_WAITING) submitted += await world.submit(count, seconds);
+      if (waiting <= MOST_WAITING) submitted += await world.submit(count, seconds, plan.leaseSeconds);
       await napping(work() * 6);
     }
   };

@@ -81,10 +81,11 @@ export class SoakWorld {
     return status.lastPassAt === undefined ? undefined : status;
   }
 
-  /** Submits `count` like jobs; how many the queue took. */
-  async submit(count: number, seconds: number): Promise<number> {
+  /** Submits `count` like jobs; how many the queue took. Without a lease of their own they have the grid's (300 s). */
+  async submit(count: number, seconds: number, leaseSeconds?: number): Promise<number> {
     const text = submitDescription({ name: "soak", count, script: `sleep ${seconds}; exit $INT(code)` });
-    return (await this.attempt("cd /tmp && runuser -u grid -- condor_submit -terse -", text)) === undefined ? 0 : count;
+    const lease = leaseSeconds === undefined ? "" : `job_lease_duration = ${leaseSeconds}\n`;
+    return (await this.attempt("cd /tmp && runuser -u grid -- condor_submit -terse -", lease + text)) === undefined ? 0 : count;
   }
 
   /** A call of the cloud's own API, or of local-cloud itself where the path begins with `/`. */

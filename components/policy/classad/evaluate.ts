@@ -97,8 +97,8 @@ export class Run {
       if (tested.kind === "unknown") return UNKNOWN;
       return tested.kind === "undefined" ? this.value(otherwise, frame) : tested;
     }
-    if (tested.kind === "undefined") return UNDEFINED;
-    if (tested.kind === "unknown") return either(this.value(then, frame), this.value(otherwise, frame));
+    // Not even two equal branches say what comes: the test may be undefined, or no truth value at all.
+    if (tested.kind === "undefined" || tested.kind === "unknown") return tested;
     const holds = truth(tested);
     if (holds === undefined) return ERROR;
     return this.value(holds ? then : otherwise, frame);
@@ -169,9 +169,6 @@ export class Run {
 
 const flip = (frame: Frame): Frame => ({ my: frame.target!, target: frame.my });
 
-/** What one of two values is, when it is not known which. */
-export const either = (a: Value, b: Value): Value => (identical(a, b) === true ? a : UNKNOWN);
-
 function unary(op: "!" | "-" | "+" | "~", a: Value): Value {
   if (a.kind === "undefined" || a.kind === "unknown") return a;
   if (op === "!") {
@@ -210,7 +207,8 @@ function logical(op: "&&" | "||", a: Value, b: Value): Value {
   if (decided !== undefined) return decided;
   const right = b.kind === "undefined" || b.kind === "unknown" ? b : truth(b) === undefined ? ERROR : boolean(truth(b)!);
   if (a.kind !== "undefined" && a.kind !== "unknown") return right;
-  // The left side says nothing: the right one may still decide.
+  // The left side says nothing: the right one may still decide. (That an unknown one might be an error is left out of account: HTCondor
+  // would make an error of it, and every offer that is only declared would be unsure about file transfer.)
   if (right.kind === "boolean" && right.value === (op === "||")) return right;
   if (right.kind === "error") return a.kind === "unknown" ? UNKNOWN : ERROR;
   return a.kind === "unknown" || right.kind === "unknown" ? UNKNOWN : UNDEFINED;

@@ -1,4 +1,4 @@
-import { compare, either, identical } from "./evaluate";
+import { compare, identical } from "./evaluate";
 import type { Expr } from "./parse";
 import { matches } from "./regex";
 import { boolean, ERROR, FALSE, integer, numeric, real, show, string, TRUE, truth, UNDEFINED, UNKNOWN, type Value } from "./value";
@@ -21,8 +21,7 @@ export function call(name: string, args: readonly Expr[], value: (e: Expr) => Va
 const hides = (v: Value): boolean => v.kind === "unknown" || (v.kind === "list" && v.value.some(hides));
 
 function choose(test: Value, then: () => Value, otherwise: () => Value): Value {
-  if (test.kind === "undefined") return UNDEFINED;
-  if (test.kind === "unknown") return either(then(), otherwise());
+  if (test.kind === "undefined" || test.kind === "unknown") return test;
   const holds = truth(test);
   return holds === undefined ? ERROR : holds ? then() : otherwise();
 }

@@ -78,7 +78,7 @@ class Pattern {
     this.at += 1;
     if (c === ".") return { type: "char", test: this.dotAll ? () => true : (x) => x !== "\n" };
     if (c === "^" || c === "$") return { type: "assert", what: c };
-    if (c === "[") return { type: "char", test: this.folded(this.set()) };
+    if (c === "[") return { type: "char", test: this.set() };
     if (c === "\\") return this.escaped();
     if (c === "*" || c === "+" || c === "?") throw new Unreadable();
     if (c !== "(") return { type: "char", test: this.folded((x) => x === c) };
@@ -132,7 +132,8 @@ class Pattern {
         tests.push((x) => x >= from && x <= to);
       } else tests.push(same(from));
     }
-    return (x) => tests.some((t) => t(x)) !== not;
+    const one = this.folded((x) => tests.some((t) => t(x)));
+    return (x) => one(x) !== not;
   }
 }
 

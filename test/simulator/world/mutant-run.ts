@@ -32,7 +32,7 @@ export function mutated(text: string, file: string, keys: readonly string[]): { 
 }
 
 /** Loads the controller without these checks: must come before anything that loads it otherwise. */
-function mutate(keys: readonly string[]): string[] {
+export function mutate(keys: readonly string[]): string[] {
   const lost: string[] = [];
   const files = new Set(keys.flatMap((k) => mutants[k]?.file ?? []));
   for (const file of files) lost.push(...mutated(readFileSync(join(dist, file), "utf8"), file, keys).lost);

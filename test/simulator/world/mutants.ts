@@ -27,8 +27,8 @@ const alone = (key: string): Pick<Mutant, "without" | "stories" | "seeds"> => ({
  * the promise by itself, and then takes it out too.
  */
 export const mutants: Readonly<Record<string, Mutant>> = {
-  "repeat-at-once": { guard: "look before a repeat", file: act, find: /if \(result\.ambiguous\)(?=\s+memory\.createGate)/, put: "if (false)", stories: ["lost-answers", "every-call-lost-answers"] },
-  "looks-once": { guard: "a new controller looks twice", file: loop, find: /const unsure = this\.listsToSee > 0/, put: "const unsure = false", stories: ["wakes-up-blind"] },
+  "repeat-at-once": { guard: "look before a repeat", file: act, find: /if \(result\.ambiguous\)(?=\s+memory\.createGate)/, put: "if (false)", without: ["looks-once"], stories: ["lost-answers", "every-call-lost-answers"] },
+  "looks-once": { guard: "a new controller looks twice", file: loop, find: /const unsure = this\.memory\.listsToSee > 0/, put: "const unsure = false", stories: ["wakes-up-blind"] },
   "take-over": { file: loop, find: /this\.takeOver\(\);/, put: "", without: ["looks-once"], stories: ["every-call-late-lists"], seeds: 140 },
   "believe-empty-list": { guard: "an empty list is not believed", file: merge, find: /else if \(!\(w\.saidGone/, put: "else if (false && !(w.saidGone", stories: ["three-empty-lists"] },
   "believe-stopped": { guard: "a live ad beats the cloud's word", file: merge, find: /if \(machine === undefined\) (?=\{ \/\/ guard)/, put: "if (machine === undefined || off !== undefined) ", stories: ["no-substitute-for-a-word"] },
@@ -49,7 +49,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "gate": { guard: "the gate", file: remove, find: /if \(d\.basis === "not-admitted" && !shut\)/, put: "if (false)", stories: ["joins-at-the-last-moment"], seeds: 200 },
   "drained-asked-anew": { guard: "drained is asked anew", file: remove, find: /if \(answer === "alreadyDraining" \|\|/, put: "if (true ||", stories: ["put-back-by-hand"], seeds: 200 },
   "collector-asked-anew": { guard: "the collector is asked anew", file: remove, find: /return answer === "notThere" \? "goes" :/, put: 'return true ? "goes" :', ...alone("collector-asked-anew") },
-  "heard-again": { guard: "heard again at the last moment", file: remove, find: /else if \(d\.basis !== "drained" && there\.value\.hasAd\)/, put: "else if (false)", stories: ["heals-at-the-last-moment"], seeds: 400 },
   "canary": { guard: "canary first", file: policy("renewal"), find: /if \(mine\.length > 0 && !fresh\.some\(\w+\.isWorking\)\)/, put: "if (false)", stories: ["rolling-update", "canary-does-not-join"] },
   "every-server-counts": {
     guard: "every server there is counts towards the maximum", file: policy("scaling"), find: /const room = limits\.max - i\.workers\.length;/,
