@@ -141,14 +141,18 @@ export class Controller {
 
   /** In the journal, so that the next controller need not find out again. */
   private noteProven(workers: readonly Merged[]): void {
-    const { proven } = this.memory;
+    const { proven, offers } = this.memory;
     for (const w of workers) {
       if (!w.everJoined || w.retiring !== undefined || proven.has(w.type)) continue;
       proven.add(w.type);
       this.record("proven", w.type, w.name);
     }
-    // A changed definition has to prove itself anew.
-    for (const w of workers) if (w.retiring !== undefined && !workers.some((x) => x.type === w.type && x.retiring === undefined && x.everJoined)) proven.delete(w.type);
+    // A changed definition has to prove itself anew, and what the former one offered says nothing of it.
+    for (const w of workers) {
+      if (w.retiring === undefined || workers.some((x) => x.type === w.type && x.retiring === undefined && x.everJoined)) continue;
+      proven.delete(w.type);
+      offers.delete(w.type);
+    }
   }
 
   /** Before anything is decided: a group that is out of order could take a worker that nobody chose. */

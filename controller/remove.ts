@@ -97,11 +97,9 @@ async function mayGo(d: Removal, w: Merged, seen: SeenWorker, h: Hands, again: b
   if (!there.known) return says("wait", `HTCondor does not say what runs there: ${there.reason}`); // guard: unknown is never idle
   if (d.basis === "off") {
     if (!OFF.has(status.value)) return says("stays", `the cloud's list said ${w.server}, asked for it alone it says ${status.value}`); // guard: asked alone
-  } else if (there.value.jobs > 0 || there.value.claims > 0) return says("stays", `${Math.max(there.value.jobs, there.value.claims)} jobs are there after all`); // guard: jobs are asked about
-  // Whoever has come back since it was closed has an ad before it can be given a job; its claim may not show yet.
-  if (d.basis !== "drained") {
-    if (there.value.hasAd) return says("stays", "the pool knows it after all"); // guard: a live ad at the last moment
-  }
+    if (there.value.hasAd) return says("stays", "the cloud says that it is off, and the pool knows it"); // guard: a live ad at the last moment
+  } else if (d.basis !== "drained" && there.value.hasAd) return says("stays", "the pool hears from it again"); // guard: heard again at the last moment
+  else if (there.value.jobs > 0 || there.value.claims > 0) return says("stays", `${Math.max(there.value.jobs, there.value.claims)} jobs are there after all`); // guard: jobs are asked about
   return "goes";
 }
 

@@ -8,12 +8,7 @@ export const workerKindsConfig = (config: GridConfig): string[] => [
   `DedicatedScheduler = "DedicatedScheduler@${masterHostname}.${poolDomain(config.name)}"`,
   "# Inputs by URL. The stock list has three Python plugins for named providers, each asked at every start: 5 s instead of 0.1.",
   "FILETRANSFER_PLUGINS = $(LIBEXEC)/curl_plugin, $(LIBEXEC)/data_plugin",
-  "# So long one user keeps a slot for job after job; then whoever has waited longest by share gets it. A startd's setting.",
-  `CLAIM_WORKLIFE = ${claimSeconds}`,
 ];
-
-/** Stock is 1200: a second user waits 20 minutes behind one with many short jobs. Each change of hands costs a negotiation (2 s). */
-const claimSeconds = 60;
 
 export const masterKindsConfig = (): string[] => [
   "# Slots of a finished gang go back after this and the worker's next keepalive (at most 100 s), not after 10 minutes.",

@@ -1,7 +1,7 @@
 import type { Step } from "./explorer";
 import { decide, has, noteAd, noteListed, type Protocol } from "./rules";
 import {
-  BLANK_MIND, blankWorker, hasJob, isAlive, isFree, isReached, spend, withController, withMind, withWorker, type Mind, type Plan, type ServerState, type World,
+  BLANK_MIND, blankWorker, hasJob, isAlive, isFree, isReached, PROMISE, spend, withController, withMind, withWorker, type Mind, type Plan, type ServerState, type World,
 } from "./world";
 import { dies, heard } from "./world-steps";
 
@@ -9,13 +9,6 @@ import { dies, heard } from "./world-steps";
  * The controller's steps: list, ads and jobs are asked one after the other, so that what was seen is of different moments; then the
  * plans are carried out, question by question and call by call, in any order, while the world goes on between any two of them.
  */
-
-const PROMISE = {
-  killed: "a running job was ended by us",
-  claimed: "a worker was removed with a job just matched to it",
-  tooMany: "there are more servers than the maximum",
-  twice: "a server was made twice for one wish",
-} as const;
 
 export function controllerSteps(s: World, p: Protocol, out: Step<World>[]): void {
   s.controllers.forEach((c, k) => {

@@ -1,18 +1,14 @@
 import { workerHostname } from "../../components/policy/names";
 import { REASON_OPERATOR } from "../../components/policy/decision";
-import { known, unknown, type FenceResult, type GrowResult, type Machine, type Member, type MemberStatus, type Observed, type Occupancy, type PoolView, type ProbeResult, type QueueView, type RemovalStep } from "../../controller/ports";
+import {
+  known, unknown, type FenceResult, type GrowResult, type Machine, type Member, type MemberStatus, type Observed, type Occupancy, type PoolView, type ProbeResult,
+  type QueueView, type RemovalStep,
+} from "../../controller/ports";
 import { NOW_MS, type Call, type Outcome } from "./shipped-brain";
-import { blankWorker, hasJob, isAlive, isReached, spend, withWorker, type ServerState, type World, type Worker } from "./world";
+import { blankWorker, hasJob, isAlive, isReached, PROMISE, spend, withWorker, type ServerState, type World, type Worker } from "./world";
 import { dies } from "./world-steps";
 
 /** What cloud and HTCondor answer to the calls of the shipped controller, truly and falsely, and what the calls do. */
-
-export const PROMISE = {
-  killed: "a running job was ended by us",
-  claimed: "a worker was removed with a job just matched to it",
-  tooMany: "there are more servers than the maximum",
-  twice: "a server was made twice for one wish",
-} as const;
 
 export const idOf = (i: number): string => `${String(i).repeat(8)}-0000-4000-8000-000000000000`;
 const machineOf = (i: number): string => `${workerHostname(idOf(i))}.g.internal`;
@@ -69,7 +65,11 @@ export function answersTo(s: Scene, call: Call, outcome: Outcome, seen: unknown,
   else if (call.what === "look") lookAtPool(s, seen, out, say);
   else if (call.what === "grow") grow(s, outcome, r, say);
   else if (call.what === "occupancy") occupancy(s, call.of.split(","), say);
-  else if (call.what === "gone") say(`tells HTCondor that w${i} is gone`, known(w!.recorded ? 1 : 0), withWorld(s, withWorker(w!.recorded ? { ...s.world, waiting: s.world.waiting + 1 } : s.world, i, { ad: "none", recorded: false })));
+  else if (call.what === "gone") {
+    const released = w!.recorded ? 1 : 0;
+    const world = withWorker({ ...s.world, waiting: s.world.waiting + released }, i, { ad: "none", recorded: false });
+    say(`tells HTCondor that w${i} is gone`, known(released), withWorld(s, world));
+  }
   else if (w === undefined) throw new Error(`the model does not know the call ${call.what}`);
   else if (call.what === "statusNow") {
     say(`asks the cloud for w${i} alone: ${w.server}`, known(STATUS[w.server]));

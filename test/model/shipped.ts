@@ -2,7 +2,7 @@ import { type Override } from "../../components/policy/decision";
 import { workerHostname } from "../../components/policy/names";
 import type { JournalEntry } from "../../controller/ports";
 import type { Model, Step } from "./explorer";
-import { admit, configOf, eventsKey, newBrain, NOW_MS, older, runPass, type Event, type Outcome } from "./shipped-brain";
+import { admit, configOf, eventsKey, newBrain, NOW_MS, older, PASS_MS, runPass, type Event, type Outcome } from "./shipped-brain";
 import { answersTo, BLANK_EXTRA, idOf, indexOf, type Extra, type Scene } from "./shipped-calls";
 import { adOf, blankWorker, isAlive, isReached, NO_FAULTS, showWorld, spend, withWorker, worldKey, type Budget, type Worker, type World } from "./world";
 import { worldSteps } from "./world-steps";
@@ -94,12 +94,13 @@ export class Shipped implements Model<State> {
     const c = s.controller;
     const outcome = c.at === "pass" ? this.outcomes.get(this.passKey(c))! : undefined;
     this.worldGoesOn(s, outcome, out);
-    if (c.at === "down") out.push({ label: "a controller starts", kind: "fair", next: { ...s, controller: { at: "rest", brain: newBrain(this.config, this.journal(s.kept)) } } });
-    else if (s.world.left.crashes > 0) out.push({ label: "the controller crashes", kind: "fault", next: { ...s, world: spend(s.world, "crashes"), controller: { at: "down" } } });
-    if (c.at === "rest" && isCalm(s.world, (i) => admit(this.config, c.brain, idOf(i)) === undefined)) out.push({ label: "20 s pass; the controller looks again", kind: "fair", next: await this.nextPass(s, c.brain) });
-    if (c.at === "pass") {
-      await this.goOn(s, c, outcome!, out);
+    if (c.at === "down") {
+      const controller = { at: "rest", brain: newBrain(this.config, this.journal(s.kept)) } as const;
+      out.push({ label: "a controller starts", kind: "fair", next: { ...s, controller } });
     }
+    if (c.at !== "down" && s.world.left.crashes > 0) out.push({ label: "the controller crashes", kind: "fault", next: { ...s, world: spend(s.world, "crashes"), controller: { at: "down" } } });
+    if (c.at === "rest" && isCalm(s.world, (i) => admit(this.config, c.brain, idOf(i)) === undefined)) out.push({ label: "20 s pass; the controller looks again", kind: "fair", next: await this.nextPass(s, c.brain) });
+    if (c.at === "pass") await this.goOn(s, c, outcome!, out);
     await this.enrolments(s, out);
     return out;
   }
@@ -111,7 +112,11 @@ export class Shipped implements Model<State> {
       max: this.sc.max, ads: false, isBetweenPasses: s.controller.at !== "pass",
       isAboutToEnd: (_, i) => isOpen(i, ["remove"]), isJudged: (_, i) => isOpen(i, ["remove", "statusNow", "occupancy", "probe"]),
     }, steps);
-    for (const { label, kind, next } of steps) out.push({ label, kind, next: { ...s, world: next, extras: next.workers.map((w, i) => (w.startd === "unclaimed" && s.world.workers[i]!.startd === "drained" ? { ...s.extras[i]!, reason: "" } : s.extras[i]!)) } });
+    for (const { label, kind, next } of steps) {
+      const isReopened = (w: Worker, i: number): boolean => w.startd === "unclaimed" && s.world.workers[i]!.startd === "drained";
+      const extras = next.workers.map((w, i) => (isReopened(w, i) ? { ...s.extras[i]!, reason: "" } : s.extras[i]!));
+      out.push({ label, kind, next: { ...s, world: next, extras } });
+    }
     s.world.workers.forEach((w, i) => {
       if (w.broken && w.server === "running") out.push({ label: `w${i} comes up after all`, kind: "fault", next: { ...s, world: withWorker(s.world, i, { broken: false }) } });
       if (isReached(w) && w.ad !== adOf(w)) out.push({ label: `collector hears from w${i}: ${adOf(w)}`, kind: "fair", next: hear(s, i) });
@@ -186,7 +191,8 @@ export class Shipped implements Model<State> {
   private journal(kept: Kept): JournalEntry[] {
     const at = (ageMs: number): string => new Date(NOW_MS - ageMs).toISOString();
     const entries: Omit<JournalEntry, "seq">[] = [
-      ...(kept.sinceGrow >= LONG_AGO ? [] : [{ at: at(kept.sinceGrow * 20_000), what: "grow", why: "" }]), ...(kept.proven ? [{ at: at(0), what: "proven", why: "worker" }] : []),
+      ...(kept.sinceGrow >= LONG_AGO ? [] : [{ at: at(kept.sinceGrow * PASS_MS), what: "grow", why: "" }]),
+      ...(kept.proven ? [{ at: at(0), what: "proven", why: "worker" }] : []),
       ...kept.created.map((id) => ({ at: at(60_000), what: "created", why: `server ${id}`, worker: workerHostname(id) })),
     ];
     return entries.map((e, seq) => ({ ...e, seq }));

@@ -126,6 +126,14 @@ export interface World {
   readonly broken: string;
 }
 
+/** What a state says of the step that led to it. */
+export const PROMISE = {
+  killed: "a running job was ended by us",
+  claimed: "a worker was removed with a job just matched to it",
+  tooMany: "there are more servers than the maximum",
+  twice: "a server was made twice for one wish",
+} as const;
+
 export const NO_FAULTS: Budget = {
   lies: 0, partialLists: 0, emptyLists: 0, unanswered: 0, failedCalls: 0, lostCreates: 0, lostAds: 0, hiddenJobs: 0, silentHosts: 0, cuts: 0, hangs: 0, deaths: 0, vanishings: 0, brokenBoots: 0, reopened: 0, crashes: 0,
   submissions: 0, sizeOrders: 0, drainOrders: 0, nowOrders: 0,

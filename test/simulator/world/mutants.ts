@@ -49,6 +49,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "gate": { guard: "the gate", file: remove, find: /if \(d\.basis === "not-admitted" && !shut\)/, put: "if (false)", stories: ["joins-at-the-last-moment"], seeds: 200 },
   "drained-asked-anew": { guard: "drained is asked anew", file: remove, find: /if \(answer === "alreadyDraining" \|\|/, put: "if (true ||", stories: ["put-back-by-hand"], seeds: 200 },
   "collector-asked-anew": { guard: "the collector is asked anew", file: remove, find: /return answer === "notThere" \? "goes" :/, put: 'return true ? "goes" :', ...alone("collector-asked-anew") },
+  "heard-again": { guard: "heard again at the last moment", file: remove, find: /else if \(d\.basis !== "drained" && there\.value\.hasAd\)/, put: "else if (false)", stories: ["heals-at-the-last-moment"], seeds: 400 },
   "canary": { guard: "canary first", file: policy("renewal"), find: /if \(mine\.length > 0 && !fresh\.some\(\w+\.isWorking\)\)/, put: "if (false)", stories: ["rolling-update", "canary-does-not-join"] },
   "every-server-counts": {
     guard: "every server there is counts towards the maximum", file: policy("scaling"), find: /const room = limits\.max - i\.workers\.length;/,
