@@ -10,6 +10,7 @@ import type { JobKind, SimJob } from "./jobs";
 import { ModelCloud, type Call, type SimServer } from "./model-cloud";
 import { ModelQueue, type Loss } from "./model-queue";
 import { PromiseBroken, Promises } from "./promises";
+import { QueuePort } from "./queue-port";
 import { Dice } from "./random";
 import { Timeline } from "./timeline";
 
@@ -141,7 +142,7 @@ export class GridSimulator {
     const gate = new AdmissionGate();
     const call: Call = (_, effect) => this.call(brain, effect);
     const { time } = this;
-    const queue = this.queue.queue(call);
+    const queue = new QueuePort(this.queue, this.time, this.dice).through(call);
     const noted = (seen: Observed<QueueView>): Observed<QueueView> => {
       brain.queueKnown = seen.known;
       return seen;
