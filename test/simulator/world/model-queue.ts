@@ -44,7 +44,9 @@ export class ModelQueue {
   private negotiating = false;
 
   constructor(
-    private readonly time: Timeline, private readonly dice: Dice, private readonly size: { readonly cpus: number; readonly memoryMiB: number; readonly diskMiB: number },
+    private readonly time: Timeline,
+    private readonly dice: Dice,
+    private readonly size: { readonly cpus: number; readonly memoryMiB: number; readonly diskMiB: number },
   ) {}
 
   get pending(): number {
@@ -59,8 +61,13 @@ export class ModelQueue {
   submit(count: number, o: { readonly runsMs: number | readonly [number, number]; readonly kind?: JobKind }): SimJob[] {
     const { runsMs, kind = ORDINARY } = o;
     const made = Array.from({ length: count }, (_, i): SimJob => ({
-      id: this.jobs.length + 1 + i, kind, runsMs: typeof runsMs === "number" ? runsMs : this.dice.between(runsMs[0], runsMs[1]),
-      queuedAtMs: this.time.nowMs(), state: "waiting", starts: 0, epoch: 0,
+      id: this.jobs.length + 1 + i,
+      kind,
+      runsMs: typeof runsMs === "number" ? runsMs : this.dice.between(runsMs[0], runsMs[1]),
+      queuedAtMs: this.time.nowMs(),
+      state: "waiting",
+      starts: 0,
+      epoch: 0,
     }));
     this.jobs.push(...made);
     for (const j of made) this.enqueue(j);
@@ -96,11 +103,30 @@ export class ModelQueue {
 
   /** Its startd begins. */
   join(server: SimServer): SimStartd {
-    const n = (this.joined += 1) + 1, name = `w-${server.id.slice(0, 8)}.grid.internal`;
+    const n = (this.joined += 1) + 1,
+      name = `w-${server.id.slice(0, 8)}.grid.internal`;
     const d: SimStartd = {
-      id: server.id, name, server, backMs: this.time.ms, address: `10.77.${n >> 8}.${n & 255}:9618`, cpus: this.size.cpus, memoryMiB: this.size.memoryMiB,
-      alive: true, cut: false, jobs: new Set(), ad: undefined, heardMs: Number.NEGATIVE_INFINITY, total: this.size,
-      whole: { Arch: '"X86_64"', OpSys: '"LINUX"', Cpus: `${this.size.cpus}`, Memory: `${this.size.memoryMiB}`, Disk: `${this.size.diskMiB * 1024}`, Machine: `"${name}"` },
+      id: server.id,
+      name,
+      server,
+      backMs: this.time.ms,
+      address: `10.77.${n >> 8}.${n & 255}:9618`,
+      cpus: this.size.cpus,
+      memoryMiB: this.size.memoryMiB,
+      alive: true,
+      cut: false,
+      jobs: new Set(),
+      ad: undefined,
+      heardMs: Number.NEGATIVE_INFINITY,
+      total: this.size,
+      whole: {
+        Arch: '"X86_64"',
+        OpSys: '"LINUX"',
+        Cpus: `${this.size.cpus}`,
+        Memory: `${this.size.memoryMiB}`,
+        Disk: `${this.size.diskMiB * 1024}`,
+        Machine: `"${name}"`,
+      },
     };
     this.startds.set(d.id, d);
     this.advertise(d);
@@ -124,11 +150,22 @@ export class ModelQueue {
 
   private advertise(d: SimStartd): void {
     if (!d.alive || d.cut || this.time.ms < this.collectorFromMs) return;
-    const claims = d.jobs.size, free = this.freeOf(d), { diskMiB } = this.size;
+    const claims = d.jobs.size,
+      free = this.freeOf(d),
+      { diskMiB } = this.size;
     d.heardMs = this.time.ms;
     d.ad = {
-      name: d.name, serverId: d.id, claims, draining: d.draining !== undefined, drained: d.draining !== undefined && claims === 0,
-      total: d.total, free: { ...free, diskMiB }, cpuPercent: (1 - free.cpus / d.cpus) * 100, heardAtMs: this.time.nowMs(), address: d.address, ad: d.whole,
+      name: d.name,
+      serverId: d.id,
+      claims,
+      draining: d.draining !== undefined,
+      drained: d.draining !== undefined && claims === 0,
+      total: d.total,
+      free: { ...free, diskMiB },
+      cpuPercent: (1 - free.cpus / d.cpus) * 100,
+      heardAtMs: this.time.nowMs(),
+      address: d.address,
+      ad: d.whole,
       ...(d.draining === undefined ? {} : { drainReason: d.draining }),
     };
   }
@@ -171,8 +208,10 @@ export class ModelQueue {
   }
 
   private takes(d: SimStartd, kind: JobKind): boolean {
-    if (!d.alive || d.cut || d.draining !== undefined || this.time.ms - d.heardMs > AD_LIVES_MS || !(kind.matches?.(d) ?? true)) return false;
-    if (kind.needsNoWorker === true || (kind.request.resources !== undefined && Object.values(kind.request.resources).some((n) => n > 0))) return false;
+    if (!d.alive || d.cut || d.draining !== undefined || this.time.ms - d.heardMs > AD_LIVES_MS || !(kind.matches?.(d) ?? true))
+      return false;
+    if (kind.needsNoWorker === true || (kind.request.resources !== undefined && Object.values(kind.request.resources).some((n) => n > 0)))
+      return false;
     const { cpus, memoryMiB } = this.freeOf(d);
     return cpus >= kind.request.cpus && memoryMiB >= kind.request.memoryMiB && this.limitAllows(kind);
   }
@@ -185,7 +224,9 @@ export class ModelQueue {
 
   limitsLeft(): Record<string, number> {
     const left = { ...this.limits };
-    for (const j of this.open) if (j.on !== undefined) for (const [name, n] of Object.entries(j.kind.limits ?? {})) if (name in left) left[name] = (left[name] ?? 0) - n;
+    for (const j of this.open)
+      if (j.on !== undefined)
+        for (const [name, n] of Object.entries(j.kind.limits ?? {})) if (name in left) left[name] = (left[name] ?? 0) - n;
     return left;
   }
 
@@ -257,7 +298,8 @@ export class ModelQueue {
     this.startds.delete(id);
     this.dead.set(d.name, d);
     for (const j of d.jobs) {
-      const epoch = (j.epoch += 1), { state } = j;
+      const epoch = (j.epoch += 1),
+        { state } = j;
       this.losses.push({ job: j, machine: d.name, why, atMs: this.time.ms });
       j.state = "stranded";
       // A match whose shadow does not run yet is given up within seconds.

@@ -1,6 +1,13 @@
 import type { RunningJob, WaitingGroup } from "../../../components/policy/demand";
 import {
-  known, unknown, type FenceResult, type Observed, type Occupancy, type ProbeResult, type Queue, type QueueView,
+  known,
+  unknown,
+  type FenceResult,
+  type Observed,
+  type Occupancy,
+  type ProbeResult,
+  type Queue,
+  type QueueView,
 } from "../../../controller/ports";
 import type { JobKind, SimJob } from "./jobs";
 import type { Call } from "./model-cloud";
@@ -16,23 +23,40 @@ const occupies = (j: SimJob): boolean => (j.state === "running" || j.state === "
 
 /** HTCondor as a controller reaches it: what it is told, and what its orders do. */
 export class QueuePort {
-  constructor(private readonly q: ModelQueue, private readonly time: Timeline, private readonly dice: Dice) {}
+  constructor(
+    private readonly q: ModelQueue,
+    private readonly time: Timeline,
+    private readonly dice: Dice,
+  ) {}
 
   through(call: Call): Queue {
     return {
       observe: () => call("look", () => this.ifReached(() => this.view())),
       occupancy: (machines) => call("occupancy", () => this.occupancy(machines)),
       probe: (address) => call("probe", () => ({ answer: this.probe(address), detail: address })),
-      jobs: (limit) => call("jobs", () => this.ifReached(() => this.q.openJobs().slice(0, limit).map((j) => ({
-        id: `${j.id}.0`, state: j.state === "running" ? "running" as const : "waiting" as const, owner: "u", queuedAtMs: j.queuedAtMs, ...j.kind.request,
-      })))),
+      jobs: (limit) =>
+        call("jobs", () =>
+          this.ifReached(() =>
+            this.q
+              .openJobs()
+              .slice(0, limit)
+              .map((j) => ({
+                id: `${j.id}.0`,
+                state: j.state === "running" ? ("running" as const) : ("waiting" as const),
+                owner: "u",
+                queuedAtMs: j.queuedAtMs,
+                ...j.kind.request,
+              })),
+          ),
+        ),
       fence: (machine, kind, reason) => call("fence", () => this.drain(machine, kind, reason)),
       cancelDrain: (machine) => call("cancel", () => this.cancel(machine)),
       evict: (machine) => call("evict", () => this.evict(machine)),
-      gone: (machine) => call("gone", () => {
-        if (!this.q.down) this.q.forget(machine);
-        return known(0);
-      }),
+      gone: (machine) =>
+        call("gone", () => {
+          if (!this.q.down) this.q.forget(machine);
+          return known(0);
+        }),
     };
   }
 
@@ -49,7 +73,13 @@ export class QueuePort {
     for (const j of q.open) {
       if (occupies(j)) {
         const { startedAtMs } = j;
-        running.push({ id: `${j.id}.0`, owner: "u", machine: j.on!.name, state: "running", ...(startedAtMs === undefined ? {} : { startedAtMs }) });
+        running.push({
+          id: `${j.id}.0`,
+          owner: "u",
+          machine: j.on!.name,
+          state: "running",
+          ...(startedAtMs === undefined ? {} : { startedAtMs }),
+        });
         continue;
       }
       // To the schedd a job waits until its shadow runs.
@@ -62,13 +92,24 @@ export class QueuePort {
       }
     }
     const groups = [...perKind].map(([{ key, request, ad, needsNoWorker, limits }, { count, example }]): WaitingGroup => ({
-      key: `vanilla/${key}`, count, exampleId: `${example.id}.0`, owner: "u", queuedAtMs: example.queuedAtMs, request, ad,
-      ...(needsNoWorker === undefined ? {} : { needsNoWorker }), ...(limits === undefined ? {} : { limits }),
+      key: `vanilla/${key}`,
+      count,
+      exampleId: `${example.id}.0`,
+      owner: "u",
+      queuedAtMs: example.queuedAtMs,
+      request,
+      ad,
+      ...(needsNoWorker === undefined ? {} : { needsNoWorker }),
+      ...(limits === undefined ? {} : { limits }),
     }));
     const hidden = q.hideAds > 0 ? q.hideAds-- : 0;
     return {
-      machines: hidden > 0 ? [] : q.machines(), groups, running, counts: { waiting, running: running.length, held: 0, done: q.done },
-      ...(q.returned.length === 0 ? {} : { returned: [...q.returned] }), ...(Object.keys(q.limits).length === 0 ? {} : { limitsLeft: q.limitsLeft() }),
+      machines: hidden > 0 ? [] : q.machines(),
+      groups,
+      running,
+      counts: { waiting, running: running.length, held: 0, done: q.done },
+      ...(q.returned.length === 0 ? {} : { returned: [...q.returned] }),
+      ...(Object.keys(q.limits).length === 0 ? {} : { limitsLeft: q.limitsLeft() }),
     };
   }
 
@@ -101,7 +142,8 @@ export class QueuePort {
     }
     if (d.draining !== undefined) return { answer: "alreadyDraining", detail: "" };
     if (kind === "ifIdle" && d.jobs.size > 0) return { answer: "refusedBusy", detail: "" };
-    if (kind === "drain" && [...d.jobs].some((j) => this.isTender(j))) return { answer: "notNow", detail: "a job is just starting or ending there" };
+    if (kind === "drain" && [...d.jobs].some((j) => this.isTender(j)))
+      return { answer: "notNow", detail: "a job is just starting or ending there" };
     d.draining = reason;
     this.q.changed(d);
     return { answer: "accepted", detail: "" };
