@@ -13,7 +13,8 @@ describe("workers that do not work, in simulated grids", () => {
 
   for (const boot of ["never-joins", "fails"] as const) {
     story({
-      name: `black-hole-${boot}`, seeds: share(8),
+      name: `black-hole-${boot}`,
+      seeds: share(8),
       says: `tries a broken image (${boot}) three times in ten minutes at most and once in half an hour after that`,
       play: async (seed, stage) => {
         const sim = stage.show(new GridSimulator({ seed, min: 1, max: 4, scaling: { joinTimeoutSeconds: 60 } }));
@@ -37,7 +38,8 @@ describe("workers that do not work, in simulated grids", () => {
   }
 
   story({
-    name: "mended-by-hand", seeds: share(20),
+    name: "mended-by-hand",
+    seeds: share(20),
     says: "tries again at once when somebody who mended it asks for workers",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 1, max: 4, scaling: { joinTimeoutSeconds: 60 } }));
@@ -53,7 +55,8 @@ describe("workers that do not work, in simulated grids", () => {
 
   for (const boot of ["never-joins", "fails", "ends-no-job"] as const) {
     story({
-      name: `last-healthy-${boot}`, seeds: share(24),
+      name: `last-healthy-${boot}`,
+      seeds: share(24),
       says: `never gives up the last worker that works for new ones that do not (${boot})`,
       play: async (seed, stage) => {
         const sim = stage.show(new GridSimulator({ seed, min: 1, max: 3, scaling: { idleSeconds: 10, joinTimeoutSeconds: 90 } }));
@@ -72,7 +75,8 @@ describe("workers that do not work, in simulated grids", () => {
   }
 
   story({
-    name: "ends-no-job", seeds: share(6),
+    name: "ends-no-job",
+    seeds: share(6),
     says: "takes a worker that joins but ends no job for broken, and does not buy more of them without end",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 4, scaling: { idleSeconds: 60, joinTimeoutSeconds: 90 } }));
@@ -80,7 +84,10 @@ describe("workers that do not work, in simulated grids", () => {
       sim.submit(12, { runsMs: 30_000 });
       await sim.run(4 * HOUR_SECONDS);
       expect(sim.cloud.made, "in four hours").to.be.at.most(16);
-      expect(sim.journal.some((e) => /came back from it unfinished|ended no job/.test(e.why)), "it says so").to.equal(true);
+      expect(
+        sim.journal.some((e) => /came back from it unfinished|ended no job/.test(e.why)),
+        "it says so",
+      ).to.equal(true);
       // The image is mended: a new definition, to which the bad ones are renewed.
       sim.cloud.boot = () => "joins";
       sim.cloud.version = 2;
@@ -89,7 +96,8 @@ describe("workers that do not work, in simulated grids", () => {
   });
 
   story({
-    name: "breaker-of-three", seeds: share(20),
+    name: "breaker-of-three",
+    seeds: share(20),
     says: "goes on in a group of three when one boot of three fails",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 3, max: 3, scaling: { joinTimeoutSeconds: 60 } }));
@@ -100,22 +108,29 @@ describe("workers that do not work, in simulated grids", () => {
   });
 
   story({
-    name: "breaker-of-three-hundred", seeds: Math.min(3, share(3)),
+    name: "breaker-of-three-hundred",
+    seeds: Math.min(3, share(3)),
     says: "goes on in a group of 300 when every tenth boot fails",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 300, max: 300, scaling: { joinTimeoutSeconds: 90, growStep: 50 } }));
       sim.cloud.boot = ({ nth }) => (nth % 10 === seed % 10 ? "never-joins" : "joins");
-      expect(await sim.runUntil(() => sim.queue.startds.size === 300, 2_400), `${sim.queue.startds.size} of 300 have joined`).to.equal(true);
+      expect(await sim.runUntil(() => sim.queue.startds.size === 300, 2_400), `${sim.queue.startds.size} of 300 have joined`).to.equal(
+        true,
+      );
     },
   });
 
   for (const failureClass of ["funds", "capacity", "quota"] as const) {
     story({
-      name: `refused-${failureClass}`, seeds: share(4),
+      name: `refused-${failureClass}`,
+      seeds: share(4),
       says: `asks less and less often while the cloud refuses (${failureClass}), and goes on when it does not any more`,
       play: async (seed, stage) => {
         const sim = stage.show(new GridSimulator({ seed, min: 2, max: 6 }));
-        sim.cloud.refusal = { why: failureClass === "funds" ? "HTTP 402: not enough balance" : `HTTP 409: no ${failureClass}`, failureClass };
+        sim.cloud.refusal = {
+          why: failureClass === "funds" ? "HTTP 402: not enough balance" : `HTTP 409: no ${failureClass}`,
+          failureClass,
+        };
         sim.submit(10, { runsMs: 60_000 });
         await sim.run(24 * HOUR_SECONDS, 20_000);
         expect(sim.cloud.creates, "creates in a day").to.be.at.most(60);
@@ -128,7 +143,8 @@ describe("workers that do not work, in simulated grids", () => {
   }
 
   story({
-    name: "quota-in-the-middle", seeds: share(20),
+    name: "quota-in-the-middle",
+    seeds: share(20),
     says: "lives with the servers that a quota leaves it",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 6, scaling: { idleSeconds: 20 } }));

@@ -11,15 +11,24 @@ describe("a controller that is killed at every call", () => {
     sim.submit(6, { runsMs: 12_000 });
     expect(await sim.runUntil(() => sim.queue.pending === 0, 900), "the queue is served").to.equal(true);
     expect(await sim.runUntil(() => sim.members === 1 && sim.queue.startds.size === 1, 900), "and the group is small again").to.equal(true);
-    expect(sim.queue.jobs.every((j) => j.starts === 1), "each job was started once").to.equal(true);
+    expect(
+      sim.queue.jobs.every((j) => j.starts === 1),
+      "each job was started once",
+    ).to.equal(true);
   };
 
-  for (const [name, ambiguousChance, listLagMs] of [["every-call", 0, 3_000], ["every-call-lost-answers", 0.3, 3_000], ["every-call-late-lists", 0, 15_000]] as const) {
-    let calls = Number.POSITIVE_INFINITY, died = 0;
+  for (const [name, ambiguousChance, listLagMs, meanwhile] of [
+    ["every-call", 0, 3_000, ""],
+    ["every-call-lost-answers", 0.3, 3_000, ", while answers get lost"],
+    ["every-call-late-lists", 0, 15_000, ", while new servers are listed late"],
+  ] as const) {
+    let calls = Number.POSITIVE_INFINITY,
+      died = 0;
     story({
       // A seed is a call and a side of it: even ones die after the effect.
-      name, seeds: share(500),
-      says: `converges whatever call of a wave of work it is killed before or after${ambiguousChance > 0 ? ", while answers get lost" : listLagMs > 3_000 ? ", while new servers are listed late" : ""}`,
+      name,
+      seeds: share(500),
+      says: `converges whatever call of a wave of work it is killed before or after${meanwhile}`,
       play: async (seed, stage) => {
         const call = Math.ceil(seed / 2);
         const sim = stage.show(new GridSimulator(options(1)));
@@ -41,12 +50,21 @@ describe("a controller that is killed at every call", () => {
 
   let deaths = 0;
   story({
-    name: "day-of-crashes", seeds: share(40),
+    name: "day-of-crashes",
+    seeds: share(40),
     says: "converges within two passes of its next life whatever call of a day it is killed at, and the day's work is done",
     play: async (seed, stage) => {
       // One world is a day in which it dies at every 40th call; the worlds together leave no call out.
       const every = 40;
-      const sim = stage.show(new GridSimulator({ seed: 1 + (seed % 3), min: 1, max: 6, callMs: 300, scaling: { intervalSeconds: 60, idleSeconds: 300, cooldownSeconds: 60, growStep: 3 } }));
+      const sim = stage.show(
+        new GridSimulator({
+          seed: 1 + (seed % 3),
+          min: 1,
+          max: 6,
+          callMs: 300,
+          scaling: { intervalSeconds: 60, idleSeconds: 300, cooldownSeconds: 60, growStep: 3 },
+        }),
+      );
       sim.populate(1);
       let since = 0;
       sim.killAt = { call: (seed % every) + 1, after: seed % 2 === 0 };
@@ -76,13 +94,20 @@ describe("a controller that is killed at every call", () => {
 
   /** A new life knows every server that there is, and nothing else. */
   const knowsAll = (sim: GridSimulator): void => {
-    const listed = [...sim.cloud.servers.values()].filter((s) => s.listedFromMs < sim.time.ms - 5_000).map((s) => s.id).sort();
+    const listed = [...sim.cloud.servers.values()]
+      .filter((s) => s.listedFromMs < sim.time.ms - 5_000)
+      .map((s) => s.id)
+      .sort();
     const seen = new Set((sim.controller.latest?.workers ?? []).map((w) => w.id));
-    expect(listed.filter((id) => !seen.has(id)), "servers that the new controller does not know").to.deep.equal([]);
+    expect(
+      listed.filter((id) => !seen.has(id)),
+      "servers that the new controller does not know",
+    ).to.deep.equal([]);
   };
 
   story({
-    name: "lost-answers", seeds: share(300),
+    name: "lost-answers",
+    seeds: share(300),
     says: "makes nothing twice when the cloud's answers to creates and removals get lost",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator(options(seed)));
@@ -94,7 +119,8 @@ describe("a controller that is killed at every call", () => {
   });
 
   story({
-    name: "slow-clones", seeds: share(60),
+    name: "slow-clones",
+    seeds: share(60),
     says: "waits for disks that take minutes to copy, without making more",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 4, scaling: { idleSeconds: 30, joinTimeoutSeconds: 120 } }));

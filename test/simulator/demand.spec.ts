@@ -7,7 +7,8 @@ const DAY_SECONDS = 86_400;
 
 describe("the right number of workers, in simulated grids", () => {
   story({
-    name: "eight-gpu-jobs", seeds: share(20),
+    name: "eight-gpu-jobs",
+    seeds: share(20),
     says: "buys nothing for eight jobs that ask for GPUs which no worker has, and serves the others",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 5, scaling: { idleSeconds: 20 } }));
@@ -22,7 +23,8 @@ describe("the right number of workers, in simulated grids", () => {
   });
 
   story({
-    name: "unmatchable-day", seeds: share(3),
+    name: "unmatchable-day",
+    seeds: share(3),
     says: "tries work that no worker takes with one worker at most, for each group of it, in a whole day",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 5, scaling: { idleSeconds: 60 } }));
@@ -37,7 +39,8 @@ describe("the right number of workers, in simulated grids", () => {
   });
 
   story({
-    name: "refusal-is-no-contagion", seeds: share(40),
+    name: "refusal-is-no-contagion",
+    seeds: share(40),
     says: "serves twenty ordinary jobs at once although a job of the same size was refused and removed just before",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 1, max: 5, scaling: { idleSeconds: 600 } }));
@@ -54,7 +57,8 @@ describe("the right number of workers, in simulated grids", () => {
   });
 
   story({
-    name: "needs-no-worker", seeds: share(20),
+    name: "needs-no-worker",
+    seeds: share(20),
     says: "buys nothing for jobs that run on the master itself",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 5 }));
@@ -65,7 +69,8 @@ describe("the right number of workers, in simulated grids", () => {
   });
 
   story({
-    name: "concurrency-limit", seeds: share(40),
+    name: "concurrency-limit",
+    seeds: share(40),
     says: "keeps no idle workers for jobs that wait for a limit outside",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 5, scaling: { idleSeconds: 20 } }));
@@ -80,11 +85,15 @@ describe("the right number of workers, in simulated grids", () => {
   });
 
   story({
-    name: "oscillating", seeds: share(8),
+    name: "oscillating",
+    seeds: share(8),
     says: "answers a load that comes and goes with at most one pair of adding and removing for each worker and cooldown",
     play: async (seed, stage) => {
-      const cooldownSeconds = 300, max = 4;
-      const sim = stage.show(new GridSimulator({ seed, min: 0, max, alarms: seed % 2 === 0, scaling: { idleSeconds: 30, cooldownSeconds } }));
+      const cooldownSeconds = 300,
+        max = 4;
+      const sim = stage.show(
+        new GridSimulator({ seed, min: 0, max, alarms: seed % 2 === 0, scaling: { idleSeconds: 30, cooldownSeconds } }),
+      );
       const periodSeconds = 40 + 20 * (seed % 10);
       let onTime = true;
       for (let t = 0; t < 4 * HOUR; t += periodSeconds) {
@@ -95,16 +104,23 @@ describe("the right number of workers, in simulated grids", () => {
       expect(sim.cloud.deleted, "removals in four hours").to.be.at.most(max * Math.ceil((4 * HOUR) / cooldownSeconds));
       expect(onTime, "the work is done meanwhile").to.equal(true);
       // Nobody goes within a cooldown of the last change of size.
-      const changes = sim.journal.filter((e) => ["grow", "fence"].includes(e.what)).map((e) => ({ what: e.what, minute: sim.time.minutesOf(e.at) }));
+      const changes = sim.journal
+        .filter((e) => ["grow", "fence"].includes(e.what))
+        .map((e) => ({ what: e.what, minute: sim.time.minutesOf(e.at) }));
       changes.forEach((c, i) => {
-        const grown = changes.slice(0, i).reverse().find((x) => x.what === "grow");
-        if (c.what === "fence" && grown !== undefined) expect((c.minute - grown.minute) * 60, "from growing to shrinking").to.be.at.least(cooldownSeconds - 1);
+        const grown = changes
+          .slice(0, i)
+          .reverse()
+          .find((x) => x.what === "grow");
+        if (c.what === "fence" && grown !== undefined)
+          expect((c.minute - grown.minute) * 60, "from growing to shrinking").to.be.at.least(cooldownSeconds - 1);
       });
     },
   });
 
   story({
-    name: "many-alike", seeds: share(6),
+    name: "many-alike",
+    seeds: share(6),
     says: "serves 2 000 short jobs with eight workers, and makes no ninth",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 8, vcpus: 2, scaling: { idleSeconds: 30 } }));
@@ -117,19 +133,34 @@ describe("the right number of workers, in simulated grids", () => {
   });
 
   story({
-    name: "converges", seeds: share(200),
+    name: "converges",
+    seeds: share(200),
     says: "serves whatever comes, in the end has the minimum again, and has lost no server",
     play: async (seed, stage) => {
       const { dice } = new GridSimulator({ seed: seed * 31 });
-      const min = dice.below(3), max = min + 1 + dice.below(6);
-      const sim = stage.show(new GridSimulator({ seed, min, max, vcpus: 1 + dice.below(4), submitChance: dice.next() * 0.2, scaling: { idleSeconds: 10 + dice.below(60), cooldownSeconds: dice.below(60) } }));
+      const min = dice.below(3),
+        max = min + 1 + dice.below(6);
+      const sim = stage.show(
+        new GridSimulator({
+          seed,
+          min,
+          max,
+          vcpus: 1 + dice.below(4),
+          submitChance: dice.next() * 0.2,
+          scaling: { idleSeconds: 10 + dice.below(60), cooldownSeconds: dice.below(60) },
+        }),
+      );
       sim.submit(dice.below(20), { runsMs: 10_000 + dice.next() * 100_000 });
       sim.submit(dice.below(4), { kind: jobKind("large", { cpus: 2 }), runsMs: 30_000 });
       await sim.run(300);
       sim.arrivals = false;
-      const canRun = (): boolean => sim.queue.jobs.every((j) => j.state === "done" || (j.kind.key === "large" && sim.config.workers.vcpus < 2));
+      const canRun = (): boolean =>
+        sim.queue.jobs.every((j) => j.state === "done" || (j.kind.key === "large" && sim.config.workers.vcpus < 2));
       expect(await sim.runUntil(canRun, 1_800), "the queue is served").to.equal(true);
-      expect(await sim.runUntil(() => sim.members === min && sim.queue.startds.size === min, 900), `${sim.members} servers, ${sim.queue.startds.size} in the pool, of ${min}`).to.equal(true);
+      expect(
+        await sim.runUntil(() => sim.members === min && sim.queue.startds.size === min, 900),
+        `${sim.members} servers, ${sim.queue.startds.size} in the pool, of ${min}`,
+      ).to.equal(true);
       expect(sim.cloud.made - sim.cloud.deleted, "every server is accounted for").to.equal(min);
     },
   });

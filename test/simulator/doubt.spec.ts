@@ -20,7 +20,8 @@ describe("doubt in simulated grids", () => {
   };
 
   story({
-    name: "cut-off-and-called-off", seeds: share(100),
+    name: "cut-off-and-called-off",
+    seeds: share(100),
     says: "leaves a worker that is cut off to its job although the cloud's list says for minutes that it is off",
     play: async (seed, stage) => {
       const sim = busy(seed, stage);
@@ -33,7 +34,8 @@ describe("doubt in simulated grids", () => {
   });
 
   story({
-    name: "cut-off-and-queue-slow", seeds: share(100),
+    name: "cut-off-and-queue-slow",
+    seeds: share(100),
     says: "leaves a worker that is cut off to its job although HTCondor does not always say what runs there",
     play: async (seed, stage) => {
       const sim = busy(seed, stage);
@@ -45,7 +47,8 @@ describe("doubt in simulated grids", () => {
   });
 
   story({
-    name: "no-ads-for-minutes", seeds: share(60),
+    name: "no-ads-for-minutes",
+    seeds: share(60),
     says: "leaves all workers to their jobs although the collector shows none of them for minutes",
     play: async (seed, stage) => {
       const sim = busy(seed, stage);
@@ -60,7 +63,8 @@ describe("doubt in simulated grids", () => {
   });
 
   story({
-    name: "no-substitute-for-a-word", seeds: share(60),
+    name: "no-substitute-for-a-word",
+    seeds: share(60),
     says: "makes no substitute for workers of which the cloud says for ten minutes what is not so",
     play: async (seed, stage) => {
       const sim = busy(seed, stage, 100_000);
@@ -72,7 +76,8 @@ describe("doubt in simulated grids", () => {
   });
 
   story({
-    name: "wakes-up-blind", seeds: share(100),
+    name: "wakes-up-blind",
+    seeds: share(100),
     says: "makes nothing when its first lists are empty just after the collector was restarted",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 3, max: 3 }));
@@ -85,7 +90,8 @@ describe("doubt in simulated grids", () => {
   });
 
   story({
-    name: "put-back-by-hand", seeds: share(120),
+    name: "put-back-by-hand",
+    seeds: share(120),
     says: "lets a worker be that somebody puts back into service in the moment before it is removed",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 1, max: 4, submitChance: 0.2, jobMs: [5_000, 20_000] }));
@@ -101,10 +107,13 @@ describe("doubt in simulated grids", () => {
   });
 
   story({
-    name: "accepted-and-not-begun", seeds: share(120),
+    name: "accepted-and-not-begun",
+    seeds: share(120),
     says: "gives a removal up that the cloud has accepted and not begun when the worker got a job meanwhile",
     play: async (seed, stage) => {
-      const sim = stage.show(new GridSimulator({ seed, min: 1, max: 4, submitChance: 0.1, jobMs: [10_000, 40_000], scaling: { idleSeconds: 5 } }));
+      const sim = stage.show(
+        new GridSimulator({ seed, min: 1, max: 4, submitChance: 0.1, jobMs: [10_000, 40_000], scaling: { idleSeconds: 5 } }),
+      );
       sim.populate(4);
       sim.cloud.idleChance = 0.8;
       sim.override = { size: 1, drains: [] };
@@ -126,7 +135,8 @@ describe("doubt in simulated grids", () => {
   });
 
   story({
-    name: "half-lists", seeds: share(100),
+    name: "half-lists",
+    seeds: share(100),
     says: "makes nothing and takes nothing away while the cloud says itself that its list is not the whole",
     play: async (seed, stage) => {
       const sim = busy(seed, stage, 60_000);
@@ -140,10 +150,13 @@ describe("doubt in simulated grids", () => {
   });
 
   story({
-    name: "heals-at-the-last-moment", seeds: share(400),
+    name: "heals-at-the-last-moment",
+    seeds: share(400),
     says: "keeps a worker that is heard again, and gets a job, before it is given up: up to the call in which it goes",
     play: async (seed, stage) => {
-      const sim = stage.show(new GridSimulator({ seed, min: 4, max: 4, submitChance: 0.1, jobMs: [5_000, 20_000], scaling: { joinTimeoutSeconds: 60 } }));
+      const sim = stage.show(
+        new GridSimulator({ seed, min: 4, max: 4, submitChance: 0.1, jobMs: [5_000, 20_000], scaling: { joinTimeoutSeconds: 60 } }),
+      );
       // Whose ad comes back between the last question and the cloud's answer, nobody can have heard of.
       sim.promises.newcomerMs = 2 * CALL_MS;
       sim.populate(4);
@@ -157,10 +170,20 @@ describe("doubt in simulated grids", () => {
   });
 
   story({
-    name: "joins-at-the-last-moment", seeds: share(200),
+    name: "joins-at-the-last-moment",
+    seeds: share(200),
     says: "keeps a worker that joins and gets a job in the moment in which it was to be given up",
     play: async (seed, stage) => {
-      const sim = stage.show(new GridSimulator({ seed, min: 0, max: 6, submitChance: 0.04, jobMs: [10_000, 40_000], scaling: { idleSeconds: 5, joinTimeoutSeconds: 60 } }));
+      const sim = stage.show(
+        new GridSimulator({
+          seed,
+          min: 0,
+          max: 6,
+          submitChance: 0.04,
+          jobMs: [10_000, 40_000],
+          scaling: { idleSeconds: 5, joinTimeoutSeconds: 60 },
+        }),
+      );
       for (let i = 0; i < 8; i += 1) {
         sim.submit(4);
         await sim.run(sim.dice.between(5, 25));

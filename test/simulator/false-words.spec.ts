@@ -18,16 +18,25 @@ describe("false words of the cloud about busy workers", () => {
   };
   const unharmed = async (sim: GridSimulator, seconds: number): Promise<void> => {
     await sim.run(seconds);
-    expect(sim.queue.jobs.map((j) => [j.state, j.starts]), "every job runs where it began").to.deep.equal([["running", 1], ["running", 1], ["running", 1]]);
+    expect(
+      sim.queue.jobs.map((j) => [j.state, j.starts]),
+      "every job runs where it began",
+    ).to.deep.equal([
+      ["running", 1],
+      ["running", 1],
+      ["running", 1],
+    ]);
     expect(sim.cloud.deleted, "and no worker has gone").to.equal(0);
     expect(await sim.runUntil(() => sim.members === 1 && sim.queue.pending === 0, 2_400), "afterwards all goes on").to.equal(true);
   };
 
+  const BY = { list: "by the list", single: "by its own answer", both: "by the list and by its own answer" } as const;
   for (const word of WORDS) {
     for (const where of ["list", "single", "both"] as const) {
       story({
-        name: `one-${word}-${where}`, seeds: share(20),
-        says: `does nothing to a worker that is called ${word} once (${where === "both" ? "by the list and by its own answer" : where === "list" ? "by the list" : "by its own answer"})`,
+        name: `one-${word}-${where}`,
+        seeds: share(20),
+        says: `does nothing to a worker that is called ${word} once (${BY[where]})`,
         play: async (seed, stage) => {
           const sim = await busy(seed, stage);
           const id = sim.queue.jobs[seed % 3]!.on!.id;
@@ -39,7 +48,8 @@ describe("false words of the cloud about busy workers", () => {
       });
     }
     story({
-      name: `ten-${word}`, seeds: share(20),
+      name: `ten-${word}`,
+      seeds: share(20),
       says: `does nothing to a worker that is called ${word} in ten answers, as long as its daemon is heard`,
       play: async (seed, stage) => {
         const sim = await busy(seed, stage);
@@ -48,7 +58,8 @@ describe("false words of the cloud about busy workers", () => {
       },
     });
     story({
-      name: `lasting-${word}`, seeds: share(20),
+      name: `lasting-${word}`,
+      seeds: share(20),
       says: `does nothing to a worker that is called ${word} for ten minutes, as long as its daemon is heard`,
       play: async (seed, stage) => {
         const sim = await busy(seed, stage);
@@ -59,7 +70,8 @@ describe("false words of the cloud about busy workers", () => {
   }
 
   story({
-    name: "false-word-behind-collector", seeds: share(60),
+    name: "false-word-behind-collector",
+    seeds: share(60),
     says: "does nothing to busy workers of which one is called stopped just when the collector has forgotten them all",
     play: async (seed, stage) => {
       const sim = await busy(seed, stage);
@@ -70,7 +82,8 @@ describe("false words of the cloud about busy workers", () => {
   });
 
   story({
-    name: "idle-called-stopped", seeds: share(60),
+    name: "idle-called-stopped",
+    seeds: share(60),
     says: "does nothing to an idle worker of the minimum that is called stopped now and then, though jobs come and go",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 3, max: 3, submitChance: 0.1, jobMs: [500, 8_000] }));
@@ -84,7 +97,8 @@ describe("false words of the cloud about busy workers", () => {
   });
 
   story({
-    name: "three-empty-lists", seeds: share(60),
+    name: "three-empty-lists",
+    seeds: share(60),
     says: "makes no server and takes none away on three empty lists, whether it has just started or not",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 2, max: 2 }));
@@ -99,11 +113,14 @@ describe("false words of the cloud about busy workers", () => {
   });
 
   story({
-    name: "really-dead", seeds: share(60),
+    name: "really-dead",
+    seeds: share(60),
     says: "believes that a worker is dead when everybody says so, gets its job run elsewhere before the lease ends, and replaces it",
     play: async (seed, stage) => {
       const sim = await busy(seed, stage);
-      const job = sim.queue.jobs[seed % 3]!, id = job.on!.id, from = sim.time.ms;
+      const job = sim.queue.jobs[seed % 3]!,
+        id = job.on!.id,
+        from = sim.time.ms;
       sim.promises.wish = undefined;
       sim.cloud.crash(id);
       expect(await sim.runUntil(() => job.state === "running" && job.starts === 2, 900), "the job runs again").to.equal(true);

@@ -19,20 +19,29 @@ interface Played {
   readonly again: string;
 }
 
-/** The mutant with all that it needs, and then without the mutation: all its worlds where other checks are missing, else the very world that killed it. */
+/** The mutant, and then the same without the mutation: all its worlds where other checks are missing, else the one that killed it. */
 async function tried(key: string): Promise<{ readonly mutant: Played; readonly base: Played | undefined }> {
   const { without = [], stories, seeds = SEEDS } = mutants[key]!;
   const mutant = await play([...without, key], stories, `1-${seeds}`);
   const { failed } = mutant.result;
   if (failed === undefined) return { mutant, base: undefined };
-  return { mutant, base: await (without.length > 0 ? play(without, stories, `1-${seeds}`) : play([], [failed.story], `${failed.seed}-${failed.seed}`)) };
+  return {
+    mutant,
+    base: await (without.length > 0 ? play(without, stories, `1-${seeds}`) : play([], [failed.story], `${failed.seed}-${failed.seed}`)),
+  };
 }
 
 /** Plays the mutant's stories without these checks, in a process of its own: what is compiled on disk stays as it is. */
 async function play(without: readonly string[], stories: readonly string[], seeds: string): Promise<Played> {
   const argv = [join(dist, "test", "simulator", "world", "mutant-run.js"), without.join(","), stories.join(","), seeds];
   const { stdout } = await promisify(execFile)(process.execPath, argv, { timeout: LIMIT_MS, maxBuffer: 1 << 20 });
-  return { result: JSON.parse(stdout) as MutantResult, again: `node dist/test/simulator/world/mutant-run.js ${argv.slice(1).map((a) => `'${a}'`).join(" ")}` };
+  return {
+    result: JSON.parse(stdout) as MutantResult,
+    again: `node dist/test/simulator/world/mutant-run.js ${argv
+      .slice(1)
+      .map((a) => `'${a}'`)
+      .join(" ")}`,
+  };
 }
 
 if (!isReplay) {
@@ -40,13 +49,18 @@ if (!isReplay) {
     this.timeout(LIMIT_MS * 2);
 
     it("has a mutant for each check that its files call a guard, and finds the text of each mutant once", () => {
-      const marked = FOLDERS.flatMap((folder) => readdirSync(join(dist, folder)).filter((f) => f.endsWith(".js")).flatMap((f) => {
-        const file = `${folder}/${f}`;
-        return [...readFileSync(join(dist, file), "utf8").matchAll(/\/\/ guard: (.+)$/gm)].map((m) => `${file}: ${m[1]!.trim()}`);
-      }));
+      const marked = FOLDERS.flatMap((folder) =>
+        readdirSync(join(dist, folder))
+          .filter((f) => f.endsWith(".js"))
+          .flatMap((f) => {
+            const file = `${folder}/${f}`;
+            return [...readFileSync(join(dist, file), "utf8").matchAll(/\/\/ guard: (.+)$/gm)].map((m) => `${file}: ${m[1]!.trim()}`);
+          }),
+      );
       const covered = Object.values(mutants).flatMap((m) => (m.guard === undefined ? [] : [`${m.file}: ${m.guard}`]));
       expect(covered.sort()).to.deep.equal(marked.sort());
-      for (const [key, m] of Object.entries(mutants)) expect(mutated(readFileSync(join(dist, m.file), "utf8"), m.file, [key]).lost, key).to.deep.equal([]);
+      for (const [key, m] of Object.entries(mutants))
+        expect(mutated(readFileSync(join(dist, m.file), "utf8"), m.file, [key]).lost, key).to.deep.equal([]);
     });
 
     // Two at a time from the start; each test waits for its own.

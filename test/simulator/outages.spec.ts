@@ -6,7 +6,8 @@ const DAY_SECONDS = 86_400;
 
 describe("outages in simulated grids", () => {
   story({
-    name: "day-without-queue", seeds: share(20),
+    name: "day-without-queue",
+    seeds: share(20),
     says: "takes nothing away and makes nothing twice while the queue does not answer for 24 hours, whatever was going on",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 1, max: 6, scaling: { idleSeconds: 5 } }));
@@ -18,7 +19,9 @@ describe("outages in simulated grids", () => {
         await sim.pass();
         sim.elapse(1_000);
       }
-      const gone = sim.cloud.deleted, removing = (sim.controller.latest?.workers ?? []).filter((w) => w.phase === "removing").length, made = sim.cloud.made;
+      const gone = sim.cloud.deleted,
+        removing = (sim.controller.latest?.workers ?? []).filter((w) => w.phase === "removing").length,
+        made = sim.cloud.made;
       const lines = sim.journal.length;
       sim.queue.down = true;
       if (seed % 5 === 0) sim.restart();
@@ -32,7 +35,8 @@ describe("outages in simulated grids", () => {
   });
 
   story({
-    name: "day-without-cloud", seeds: share(20),
+    name: "day-without-cloud",
+    seeds: share(20),
     says: "takes nothing away and makes nothing twice while the cloud does not answer for 24 hours, and then does what is due",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 1, max: 6, scaling: { idleSeconds: 5 } }));
@@ -40,7 +44,9 @@ describe("outages in simulated grids", () => {
       sim.submit(seed % 20, { runsMs: 400_000 });
       for (let i = 0; i < seed % 7; i += 1) await sim.pass();
       sim.elapse(10_000);
-      const there = sim.members, { asked, made } = sim.cloud, deleted = sim.cloud.deleted;
+      const there = sim.members,
+        { asked, made } = sim.cloud,
+        deleted = sim.cloud.deleted;
       sim.cloud.reachable = false;
       if (seed % 5 === 0) sim.restart();
       sim.submit(4, { runsMs: 400_000 });
@@ -54,7 +60,8 @@ describe("outages in simulated grids", () => {
   });
 
   story({
-    name: "cloud-lost-while-draining", seeds: share(60),
+    name: "cloud-lost-while-draining",
+    seeds: share(60),
     says: "begins no removal while the cloud does not answer, though workers have just been drained",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 1, max: 6, scaling: { idleSeconds: 5 } }));
@@ -71,7 +78,8 @@ describe("outages in simulated grids", () => {
   });
 
   story({
-    name: "m9-collector-unreachable", seeds: share(60),
+    name: "m9-collector-unreachable",
+    seeds: share(60),
     says: "keeps a busy worker when the collector becomes unreachable (peers M9: deleted after 35 s)",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 3, scaling: { idleSeconds: 5 } }));
@@ -89,7 +97,8 @@ describe("outages in simulated grids", () => {
   });
 
   story({
-    name: "m10-restart-without-queue", seeds: share(20),
+    name: "m10-restart-without-queue",
+    seeds: share(20),
     says: "keeps five workers when it is restarted while the queue does not answer (peers M10: all terminated at 600 s)",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 5, scaling: { idleSeconds: 5 } }));
@@ -104,7 +113,8 @@ describe("outages in simulated grids", () => {
   });
 
   story({
-    name: "m11-ad-missing-once", seeds: share(60),
+    name: "m11-ad-missing-once",
+    seeds: share(60),
     says: "keeps workers whose ads are missing from a few successful answers (peers M11: stopped at once)",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 4, scaling: { idleSeconds: 600 } }));
@@ -120,7 +130,8 @@ describe("outages in simulated grids", () => {
   });
 
   story({
-    name: "m12-never-joins", seeds: share(20),
+    name: "m12-never-joins",
+    seeds: share(20),
     says: "finds a worker that runs but never joins, without any demand, and does not leave it there for ever (peers M12: leaks)",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 3, scaling: { joinTimeoutSeconds: 120 } }));
@@ -130,15 +141,21 @@ describe("outages in simulated grids", () => {
       expect(await sim.runUntil(() => sim.members === 0, 900)).to.equal(true);
       await sim.run(DAY_SECONDS / 8, 20_000);
       expect([sim.members, sim.cloud.made]).to.deep.equal([0, 1]);
-      expect(sim.journal.some((e) => /did not join/.test(e.why)), "and says why it went").to.equal(true);
+      expect(
+        sim.journal.some((e) => /did not join/.test(e.why)),
+        "and says why it went",
+      ).to.equal(true);
     },
   });
 
   story({
-    name: "schedd-restart", seeds: share(60),
+    name: "schedd-restart",
+    seeds: share(60),
     says: "does nothing while the schedd restarts, and the queue is served afterwards",
     play: async (seed, stage) => {
-      const sim = stage.show(new GridSimulator({ seed, min: 0, max: 4, submitChance: 0.1, jobMs: [5_000, 60_000], scaling: { idleSeconds: 10 } }));
+      const sim = stage.show(
+        new GridSimulator({ seed, min: 0, max: 4, submitChance: 0.1, jobMs: [5_000, 60_000], scaling: { idleSeconds: 10 } }),
+      );
       sim.populate(3);
       sim.submit(5);
       for (let i = 0; i < 4; i += 1) {
@@ -153,7 +170,8 @@ describe("outages in simulated grids", () => {
   });
 
   story({
-    name: "cut-off-and-healed", seeds: share(100),
+    name: "cut-off-and-healed",
+    seeds: share(100),
     says: "waits for a worker that is cut off for less than its job's lease: its ad vanishes, the job runs on and ends there",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 2, max: 4, scaling: { idleSeconds: 10 } }));
@@ -171,12 +189,18 @@ describe("outages in simulated grids", () => {
     },
   });
 
-  for (const [name, byMs] of [["back", -3_600_000], ["forth", 3_600_000]] as const) {
+  for (const [name, byMs] of [
+    ["back", -3_600_000],
+    ["forth", 3_600_000],
+  ] as const) {
     story({
-      name: `clock-${name}`, seeds: share(60),
-      says: `is as quick as ever after the wall clock went ${name} by an hour: idle workers go in their time, not before, and work gets its workers`,
+      name: `clock-${name}`,
+      seeds: share(60),
+      says: `is as quick as ever after the wall clock went ${name} by an hour: idle workers go in their time, and work gets its own`,
       play: async (seed, stage) => {
-        const sim = stage.show(new GridSimulator({ seed, min: 0, max: 4, scaling: { idleSeconds: 300, cooldownSeconds: 60, joinTimeoutSeconds: 120 } }));
+        const sim = stage.show(
+          new GridSimulator({ seed, min: 0, max: 4, scaling: { idleSeconds: 300, cooldownSeconds: 60, joinTimeoutSeconds: 120 } }),
+        );
         sim.populate(3);
         sim.submit(3, { runsMs: 20_000 });
         expect(await sim.runUntil(() => sim.queue.pending === 0, 120)).to.equal(true);
@@ -194,7 +218,8 @@ describe("outages in simulated grids", () => {
   }
 
   story({
-    name: "clock-jumps-while-booting", seeds: share(60),
+    name: "clock-jumps-while-booting",
+    seeds: share(60),
     says: "gives workers that boot their time, whatever the wall clock does meanwhile",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 0, max: 4, scaling: { joinTimeoutSeconds: 120, idleSeconds: 600 } }));
@@ -209,7 +234,8 @@ describe("outages in simulated grids", () => {
   });
 
   story({
-    name: "switched-off", seeds: share(60),
+    name: "switched-off",
+    seeds: share(60),
     says: "replaces a worker that stopped by itself, and the pool is whole again",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 2, max: 4, scaling: { idleSeconds: 600 } }));

@@ -14,7 +14,10 @@ if (!isReplay) {
     });
 
     it(`in docs/ shows what the controller does now (after a change of it: ${COMMAND})`, () => {
-      expect(draw(day) === readFileSync(PICTURE, "utf8"), `docs/simulated-day.svg is of another controller: run \`${COMMAND}\`, look at it, and commit it`).to.equal(true);
+      expect(
+        draw(day) === readFileSync(PICTURE, "utf8"),
+        `docs/simulated-day.svg is of another controller: run \`${COMMAND}\`, look at it, and commit it`,
+      ).to.equal(true);
     });
 
     it("shows a day on which every job was done, and started twice only where its host had died", () => {

@@ -5,16 +5,30 @@ import { share, SIMULATIONS, story } from "./world/story";
 import { trouble } from "./world/trouble";
 
 describe("scaling down in simulated grids", () => {
-  let removed = 0, refused = 0, lies = 0, cuts = 0;
+  let removed = 0,
+    refused = 0,
+    lies = 0,
+    cuts = 0;
   story({
-    name: "scale-down", seeds: SIMULATIONS,
+    name: "scale-down",
+    seeds: SIMULATIONS,
     says: `evicts no job in ${SIMULATIONS} random scale-downs with jobs arriving at every step and every kind of wrong answer in the mix`,
     play: async (seed, stage) => {
       const dice = new Dice(seed * 7919);
-      const have = 1 + dice.below(8), to = dice.below(have), manual = dice.chance(0.6);
-      const sim = stage.show(new GridSimulator({
-        seed, submitChance: dice.next() * 0.3, jobMs: [500, 1_000 + dice.next() * 40_000], min: manual ? 0 : to, max: 8, vcpus: 1 + dice.below(3), scaling: { idleSeconds: 5 },
-      }));
+      const have = 1 + dice.below(8),
+        to = dice.below(have),
+        manual = dice.chance(0.6);
+      const sim = stage.show(
+        new GridSimulator({
+          seed,
+          submitChance: dice.next() * 0.3,
+          jobMs: [500, 1_000 + dice.next() * 40_000],
+          min: manual ? 0 : to,
+          max: 8,
+          vcpus: 1 + dice.below(3),
+          scaling: { idleSeconds: 5 },
+        }),
+      );
       sim.populate(have);
       const ends = dice.chance(0.7) ? trouble(sim, dice) : undefined;
       sim.submit(dice.below(6));
@@ -40,11 +54,14 @@ describe("scaling down in simulated grids", () => {
   });
 
   story({
-    name: "up-and-down", seeds: share(300),
+    name: "up-and-down",
+    seeds: share(300),
     says: "follows the operator's sizes up and down with short jobs about, and evicts none",
     play: async (seed, stage) => {
       const dice = new Dice(seed * 15_485_863);
-      const sim = stage.show(new GridSimulator({ seed, submitChance: 0.2, jobMs: [300, 3_000], min: 0, max: 7, scaling: { idleSeconds: 5 } }));
+      const sim = stage.show(
+        new GridSimulator({ seed, submitChance: 0.2, jobMs: [300, 3_000], min: 0, max: 7, scaling: { idleSeconds: 5 } }),
+      );
       sim.populate(1);
       let size = 1;
       sim.promises.wish = () => Math.max(size, 7);
@@ -59,7 +76,8 @@ describe("scaling down in simulated grids", () => {
   });
 
   story({
-    name: "taken-back", seeds: share(100),
+    name: "taken-back",
+    seeds: share(100),
     says: "takes a worker back into service instead of making a new one",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 1, max: 4 }));
@@ -76,7 +94,8 @@ describe("scaling down in simulated grids", () => {
   });
 
   story({
-    name: "operator-drain", seeds: share(100),
+    name: "operator-drain",
+    seeds: share(100),
     says: "drains the one worker that the operator names, and lets its job end there",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 1, max: 4, scaling: { idleSeconds: 600 } }));
@@ -91,7 +110,8 @@ describe("scaling down in simulated grids", () => {
   });
 
   story({
-    name: "operator-now", seeds: share(100),
+    name: "operator-now",
+    seeds: share(100),
     says: "ends the jobs of a worker that has to go at once before it pulls the plug, also where it drains already",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 1, max: 4, scaling: { idleSeconds: 600 } }));
@@ -111,7 +131,8 @@ describe("scaling down in simulated grids", () => {
   });
 
   story({
-    name: "verified-gone", seeds: share(100),
+    name: "verified-gone",
+    seeds: share(100),
     says: "follows a removal until the cloud has verified it, and says so",
     play: async (seed, stage) => {
       const sim = stage.show(new GridSimulator({ seed, min: 1, max: 4, scaling: { idleSeconds: 5 } }));

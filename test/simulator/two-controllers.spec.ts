@@ -4,11 +4,14 @@ import { share, story } from "./world/story";
 
 describe("two controllers at once, where the lock is ignored", () => {
   story({
-    name: "two-controllers", seeds: share(100),
+    name: "two-controllers",
+    seeds: share(100),
     says: "kill no job between them, and make no more than the maximum and what the other ordered within the lag of the cloud's list",
     play: async (seed, stage) => {
       const growStep = 2;
-      const sim = stage.show(new GridSimulator({ seed, min: 1, max: 6, submitChance: 0.1, jobMs: [2_000, 40_000], scaling: { idleSeconds: 10, growStep } }));
+      const sim = stage.show(
+        new GridSimulator({ seed, min: 1, max: 6, submitChance: 0.1, jobMs: [2_000, 40_000], scaling: { idleSeconds: 10, growStep } }),
+      );
       // Each counts what it sees; what the other ordered while the cloud's list lags (3 s, in which there are two passes) nobody can see.
       sim.promises.slack = 2 * growStep;
       // Who has a token only the one with the enrolment port knows; the other may give a worker up in the very moment in which it joins.

@@ -36,20 +36,45 @@ const MINUTE_MS = 60_000;
 /** Jobs that arrive in each hour of the day: a working day, a batch in the evening, a quiet night. */
 const PER_HOUR = [2, 0, 0, 1, 0, 2, 8, 24, 46, 60, 52, 38, 30, 48, 64, 58, 40, 22, 10, 6, 90, 4, 2, 1];
 
-const MARK_OF: Readonly<Record<string, Mark>> = { grow: "ordered", fence: "closed", drain: "closed", "cancel-drain": "taken back", gone: "gone", replace: "replaced" };
-const SHOWN: Readonly<Record<string, ShownPhase>> = { busy: "busy", idle: "idle", booting: "on its way", joining: "on its way", draining: "leaving", drained: "leaving", removing: "leaving", lost: "lost" };
+const MARK_OF: Readonly<Record<string, Mark>> = {
+  grow: "ordered",
+  fence: "closed",
+  drain: "closed",
+  "cancel-drain": "taken back",
+  gone: "gone",
+  replace: "replaced",
+};
+const SHOWN: Readonly<Record<string, ShownPhase>> = {
+  busy: "busy",
+  idle: "idle",
+  booting: "on its way",
+  joining: "on its way",
+  draining: "leaving",
+  drained: "leaving",
+  removing: "leaving",
+  lost: "lost",
+};
 
 /** Plays one day of a small grid, always the same, with what can happen to it. */
 export async function playDay(): Promise<Day> {
-  const min = 1, max = 8;
-  const sim = new GridSimulator({ seed: 20, min, max, vcpus: 2, scaling: { intervalSeconds: 10, idleSeconds: 600, cooldownSeconds: 120, joinTimeoutSeconds: 180, growStep: 4, shrinkStep: 2 } });
+  const min = 1,
+    max = 8;
+  const sim = new GridSimulator({
+    seed: 20,
+    min,
+    max,
+    vcpus: 2,
+    scaling: { intervalSeconds: 10, idleSeconds: 600, cooldownSeconds: 120, joinTimeoutSeconds: 180, growStep: 4, shrinkStep: 2 },
+  });
   sim.populate(1);
   const incidents: Incident[] = [];
   const minute = (): number => sim.time.ms / MINUTE_MS;
   const at = (hour: number, what: () => void): void => void sim.time.after(hour * 60 * MINUTE_MS, what);
-  const happens = (says: string, minutes?: number): void => void incidents.push({ minute: minute(), says, ...(minutes === undefined ? {} : { minutes }) });
+  const happens = (says: string, minutes?: number): void =>
+    void incidents.push({ minute: minute(), says, ...(minutes === undefined ? {} : { minutes }) });
   PER_HOUR.forEach((n, hour) => {
-    for (let i = 0; i < n; i += 1) at(hour + (n > 80 ? 0.2 : sim.dice.next()), () => void sim.submit(1, { runsMs: sim.dice.between(3, 25) * MINUTE_MS }));
+    for (let i = 0; i < n; i += 1)
+      at(hour + (n > 80 ? 0.2 : sim.dice.next()), () => void sim.submit(1, { runsMs: sim.dice.between(3, 25) * MINUTE_MS }));
   });
   at(8.4, () => {
     const busy = [...sim.queue.startds.values()].find((d) => d.jobs.size > 0);
@@ -84,14 +109,27 @@ export async function playDay(): Promise<Day> {
     for (const w of latest.workers) workers[SHOWN[w.phase] ?? "lost"] += 1;
     const open = sim.queue.openJobs();
     const waiting = open.filter((j) => j.on === undefined);
-    for (const j of waiting) if (j.starts === 0) longestWaitMinutes = Math.max(longestWaitMinutes, (sim.time.nowMs() - j.queuedAtMs) / MINUTE_MS);
+    for (const j of waiting)
+      if (j.starts === 0) longestWaitMinutes = Math.max(longestWaitMinutes, (sim.time.nowMs() - j.queuedAtMs) / MINUTE_MS);
     samples.push({ minute: minute(), workers, waiting: waiting.length, running: open.length - waiting.length });
   };
   await sim.run(86_400, 15_000);
   const marks = sim.journal.flatMap((e) => {
     const mark = MARK_OF[e.what];
-    return mark === undefined ? [] : [{ minute: sim.time.minutesOf(e.at), mark, count: mark === "ordered" ? Number(/^\+(\d+)/.exec(e.why)?.[1] ?? 1) : 1 }];
+    return mark === undefined
+      ? []
+      : [{ minute: sim.time.minutesOf(e.at), mark, count: mark === "ordered" ? Number(/^\+(\d+)/.exec(e.why)?.[1] ?? 1) : 1 }];
   });
   const { jobs } = sim.queue;
-  return { samples, marks, incidents, min, max, jobs: jobs.length, startedOnce: jobs.filter((j) => j.starts === 1).length, created: sim.cloud.made, longestWaitMinutes };
+  return {
+    samples,
+    marks,
+    incidents,
+    min,
+    max,
+    jobs: jobs.length,
+    startedOnce: jobs.filter((j) => j.starts === 1).length,
+    created: sim.cloud.made,
+    longestWaitMinutes,
+  };
 }

@@ -10,6 +10,7 @@ import type { JobKind, SimJob } from "./jobs";
 import { ModelCloud, type Call, type SimServer } from "./model-cloud";
 import { ModelQueue, type Loss } from "./model-queue";
 import { PromiseBroken, Promises } from "./promises";
+import { QueuePort } from "./queue-port";
 import { Dice } from "./random";
 import { Timeline } from "./timeline";
 
@@ -80,11 +81,30 @@ export class GridSimulator {
   constructor(private readonly o: SimOptions) {
     this.dice = new Dice(o.seed);
     const rule = { enabled: o.alarms ?? false, thresholdPercent: 50, periodSeconds: 60, evaluationPeriods: 1, cooldownSeconds: 60 };
-    const workers: WorkerLimits = { min: o.min ?? 0, max: o.max ?? 8, vcpus: o.vcpus ?? 1, memoryMiB: 1024 * (o.vcpus ?? 1), diskMiB: 4096 };
+    const workers: WorkerLimits = {
+      min: o.min ?? 0,
+      max: o.max ?? 8,
+      vcpus: o.vcpus ?? 1,
+      memoryMiB: 1024 * (o.vcpus ?? 1),
+      diskMiB: 4096,
+    };
     this.config = {
-      gridName: "sim", gridUid: "u", poolDomain: "grid.internal", cloud: { kind: "cloudsigma", endpoint: "-", templateUuid: "t" },
-      enrolment: { address: "-", port: 1, leasesFile: "-" }, workers, alarms: { cpuHigh: rule, cpuLow: { ...rule, thresholdPercent: 10 } },
-      scaling: { intervalSeconds: 5, growStep: 8, shrinkStep: 8, cooldownSeconds: 5, idleSeconds: 20, joinTimeoutSeconds: 120, ...o.scaling },
+      gridName: "sim",
+      gridUid: "u",
+      poolDomain: "grid.internal",
+      cloud: { kind: "cloudsigma", endpoint: "-", templateUuid: "t" },
+      enrolment: { address: "-", port: 1, leasesFile: "-" },
+      workers,
+      alarms: { cpuHigh: rule, cpuLow: { ...rule, thresholdPercent: 10 } },
+      scaling: {
+        intervalSeconds: 5,
+        growStep: 8,
+        shrinkStep: 8,
+        cooldownSeconds: 5,
+        idleSeconds: 20,
+        joinTimeoutSeconds: 120,
+        ...o.scaling,
+      },
     };
     this.cloud = new ModelCloud(this.time, this.dice, {
       made: () => this.promises.made(),
@@ -93,12 +113,19 @@ export class GridSimulator {
     });
     this.queue = new ModelQueue(this.time, this.dice, { cpus: workers.vcpus, memoryMiB: workers.memoryMiB - 24, diskMiB: workers.diskMiB });
     this.promises = new Promises({
-      cloud: this.cloud, queue: this.queue, most: () => Math.max(this.override.max ?? workers.max, this.override.size ?? 0),
-      isNow: (id) => this.isNow(id), nowMs: () => this.time.ms, says: () => `at ${(this.time.ms / 1000).toFixed(1)} s, call ${this.calls}`,
+      cloud: this.cloud,
+      queue: this.queue,
+      most: () => Math.max(this.override.max ?? workers.max, this.override.size ?? 0),
+      isNow: (id) => this.isNow(id),
+      nowMs: () => this.time.ms,
+      says: () => `at ${(this.time.ms / 1000).toFixed(1)} s, call ${this.calls}`,
     });
     if (o.heat !== undefined) {
       this.heat = new FakeHeat("sim-workers-u-a", {
-        min: workers.min, max: workers.max, nowMs: this.time.nowMs, random: this.dice.next,
+        min: workers.min,
+        max: workers.max,
+        nowMs: this.time.nowMs,
+        random: this.dice.next,
         servers: { make: (name) => this.makeRunning(name), kill: (id) => this.heatKills(id), find: (id) => this.novaServer(id) },
       });
       const tick = (): void => {
@@ -141,20 +168,35 @@ export class GridSimulator {
     const gate = new AdmissionGate();
     const call: Call = (_, effect) => this.call(brain, effect);
     const { time } = this;
-    const queue = this.queue.queue(call);
+    const queue = new QueuePort(this.queue, this.time, this.dice).through(call);
     const noted = (seen: Observed<QueueView>): Observed<QueueView> => {
       brain.queueKnown = seen.known;
       return seen;
     };
     const controller = new Controller({
-      pool: this.watched(() => brain, this.heat === undefined ? this.cloud.pool(call) : this.heatPool(this.heat, call)), gate,
+      pool: this.watched(() => brain, this.heat === undefined ? this.cloud.pool(call) : this.heatPool(this.heat, call)),
+      gate,
       queue: { ...queue, observe: async () => noted(await queue.observe()) },
-      clock: time, config: this.config,
-      randomSuffix: () => Math.floor(this.dice.next() * 2 ** 24).toString(16).padStart(6, "0"),
-      override: { get: () => this.override, drainDone: (id) => void (this.override = { ...this.override, drains: this.override.drains.filter((d) => d.worker !== id) }) },
+      clock: time,
+      config: this.config,
+      randomSuffix: () =>
+        Math.floor(this.dice.next() * 2 ** 24)
+          .toString(16)
+          .padStart(6, "0"),
+      override: {
+        get: () => this.override,
+        drainDone: (id) => void (this.override = { ...this.override, drains: this.override.drains.filter((d) => d.worker !== id) }),
+      },
       journal: {
         tail: (n) => this.journal.slice(-n),
-        write: (what, why, worker) => void this.journal.push({ seq: this.journal.length + 1, at: new Date(time.nowMs()).toISOString(), what, why, ...(worker === undefined ? {} : { worker }) }),
+        write: (what, why, worker) =>
+          void this.journal.push({
+            seq: this.journal.length + 1,
+            at: new Date(time.nowMs()).toISOString(),
+            what,
+            why,
+            ...(worker === undefined ? {} : { worker }),
+          }),
       },
     });
     const brain: Brain = { controller, gate, dead: false, poolKnown: false, queueKnown: false, begun: new Set() };
@@ -169,10 +211,14 @@ export class GridSimulator {
         brain().poolKnown = seen.known;
         return seen;
       },
-      statusNow: (id) => pool.statusNow(id), grow: (names, type) => pool.grow(names, type), start: (id) => pool.start(id),
-      ...(pool.tend === undefined ? {} : { tend: () => pool.tend!() }), ...(pool.consoleTail === undefined ? {} : { consoleTail: (id: string) => pool.consoleTail!(id) }),
+      statusNow: (id) => pool.statusNow(id),
+      grow: (names, type) => pool.grow(names, type),
+      start: (id) => pool.start(id),
+      ...(pool.tend === undefined ? {} : { tend: () => pool.tend!() }),
+      ...(pool.consoleTail === undefined ? {} : { consoleTail: (id: string) => pool.consoleTail!(id) }),
       remove: (id, how) => {
-        const b = brain(), s = this.cloud.servers.get(id);
+        const b = brain(),
+          s = this.cloud.servers.get(id);
         const begun = b.begun.has(id);
         b.begun.add(id);
         if (s !== undefined) this.promises.removal(s, { poolKnown: b.poolKnown, queueKnown: b.queueKnown, begun });
@@ -210,13 +256,22 @@ export class GridSimulator {
   }
 
   submit(count: number, o: { readonly runsMs?: number; readonly kind?: JobKind } = {}): SimJob[] {
-    return this.queue.submit(count, { runsMs: o.runsMs ?? this.o.jobMs ?? [1_000, 30_000], ...(o.kind === undefined ? {} : { kind: o.kind }) });
+    return this.queue.submit(count, {
+      runsMs: o.runsMs ?? this.o.jobMs ?? [1_000, 30_000],
+      ...(o.kind === undefined ? {} : { kind: o.kind }),
+    });
   }
 
   /** Workers that are already in the pool, for tests of what comes after. */
   populate(count: number): SimServer[] {
     return Array.from({ length: count }, (_, i) => {
-      const s = this.cloud.make(`sim-worker-${i}`, undefined, { status: "running", copying: false, hasToken: true, listedFromMs: 0, activeSinceMs: this.time.nowMs() });
+      const s = this.cloud.make(`sim-worker-${i}`, undefined, {
+        status: "running",
+        copying: false,
+        hasToken: true,
+        listedFromMs: 0,
+        activeSinceMs: this.time.nowMs(),
+      });
       this.join(s);
       return s;
     });
@@ -304,16 +359,25 @@ export class GridSimulator {
 
   private heatPool(heat: FakeHeat, call: Call): Pool {
     const { nativeGrowth = 0, ambiguousChance = 0 } = this.o.heat ?? {};
-    const api = heat.api((label, effect) => call(label, () => {
-      if (!this.cloud.reachable) throw new CloudError("transient", "no answer", { ambiguous: true });
-      if (this.dice.chance(nativeGrowth)) heat.signalUp();
-      const dice = this.dice.next(), p = label.startsWith("PATCH") ? ambiguousChance : 0;
-      if (dice < p / 2) throw new CloudError("transient", "no answer", { ambiguous: true });
-      const result = effect();
-      if (dice < p) throw new CloudError("transient", "no answer", { ambiguous: true });
-      return result;
-    }));
-    const target = { kind: "openstack", authUrl: "", stackName: heat.name, stackId: `id-${heat.name}`, stackPrefix: "sim-workers-u-" } as const;
+    const api = heat.api((label, effect) =>
+      call(label, () => {
+        if (!this.cloud.reachable) throw new CloudError("transient", "no answer", { ambiguous: true });
+        if (this.dice.chance(nativeGrowth)) heat.signalUp();
+        const dice = this.dice.next(),
+          p = label.startsWith("PATCH") ? ambiguousChance : 0;
+        if (dice < p / 2) throw new CloudError("transient", "no answer", { ambiguous: true });
+        const result = effect();
+        if (dice < p) throw new CloudError("transient", "no answer", { ambiguous: true });
+        return result;
+      }),
+    );
+    const target = {
+      kind: "openstack",
+      authUrl: "",
+      stackName: heat.name,
+      stackId: `id-${heat.name}`,
+      stackPrefix: "sim-workers-u-",
+    } as const;
     return new OpenstackPool({ api, target, limits: this.config.workers, nowMs: this.time.nowMs });
   }
 }

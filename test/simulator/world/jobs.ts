@@ -32,19 +32,34 @@ export interface SimJob {
 }
 
 const request = (cpus: number, memoryMiB: number): Room => ({ cpus, memoryMiB, diskMiB: 1 });
-const requirements = (more: string): string => `(TARGET.Arch == "X86_64") && (TARGET.OpSys == "LINUX") && (TARGET.Cpus >= RequestCpus) && (TARGET.Memory >= RequestMemory)${more}`;
+const requirements = (more: string): string =>
+  `(TARGET.Arch == "X86_64") && (TARGET.OpSys == "LINUX") && (TARGET.Cpus >= RequestCpus) && (TARGET.Memory >= RequestMemory)${more}`;
 
-export function jobKind(key: string, o: { readonly cpus?: number; readonly memoryMiB?: number; readonly requirements?: string } & Partial<JobKind> = {}): JobKind {
+export function jobKind(
+  key: string,
+  o: { readonly cpus?: number; readonly memoryMiB?: number; readonly requirements?: string } & Partial<JobKind> = {},
+): JobKind {
   const { cpus = 1, memoryMiB = 100, requirements: more, ...rest } = o;
   return {
-    key, request: request(cpus, memoryMiB), ...rest,
-    ad: { RequestCpus: `${cpus}`, RequestMemory: `${memoryMiB}`, RequestDisk: "1024", Requirements: requirements(more === undefined ? "" : ` && (${more})`), ...rest.ad },
+    key,
+    request: request(cpus, memoryMiB),
+    ...rest,
+    ad: {
+      RequestCpus: `${cpus}`,
+      RequestMemory: `${memoryMiB}`,
+      RequestDisk: "1024",
+      Requirements: requirements(more === undefined ? "" : ` && (${more})`),
+      ...rest.ad,
+    },
   };
 }
 
 export const ORDINARY = jobKind("ordinary");
 /** No worker has a GPU. */
-export const GPU: JobKind = { ...jobKind("gpu", { requirements: "TARGET.GPUs >= RequestGPUs", matches: () => false }), request: { ...request(1, 100), resources: { gpus: 1 } } };
+export const GPU: JobKind = {
+  ...jobKind("gpu", { requirements: "TARGET.GPUs >= RequestGPUs", matches: () => false }),
+  request: { ...request(1, 100), resources: { gpus: 1 } },
+};
 /** Asks for an attribute that no worker publishes: only a worker can show that. */
 export const UNHEARD_OF = jobKind("unheard-of", { requirements: "TARGET.HasUnobtainium =?= True", matches: () => false });
 export const TOO_LARGE = jobKind("too-large", { memoryMiB: 900_000 });

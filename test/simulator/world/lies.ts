@@ -34,11 +34,24 @@ export class Lies {
   private readonly words: FalseWord[] = [];
   private readonly past: { readonly atMs: number; readonly members: readonly Member[] }[] = [];
 
-  constructor(private readonly time: Timeline, private readonly dice: Dice) {}
+  constructor(
+    private readonly time: Timeline,
+    private readonly dice: Dice,
+  ) {}
 
   /** From now on the cloud says this of one server: so many times, or for so long. */
-  say(id: string, word: MemberStatus, o: { readonly reads?: number; readonly forMs?: number; readonly where?: FalseWord["where"] } = {}): void {
-    this.words.push({ id, word, reads: o.reads ?? Number.POSITIVE_INFINITY, untilMs: this.time.ms + (o.forMs ?? Number.POSITIVE_INFINITY), where: o.where ?? "both" });
+  say(
+    id: string,
+    word: MemberStatus,
+    o: { readonly reads?: number; readonly forMs?: number; readonly where?: FalseWord["where"] } = {},
+  ): void {
+    this.words.push({
+      id,
+      word,
+      reads: o.reads ?? Number.POSITIVE_INFINITY,
+      untilMs: this.time.ms + (o.forMs ?? Number.POSITIVE_INFINITY),
+      where: o.where ?? "both",
+    });
   }
 
   list(truth: readonly Member[]): Observed<readonly Member[]> {
@@ -59,7 +72,10 @@ export class Lies {
       case "lacks":
         return known(members.filter((_, i) => i !== victim && !this.dice.chance(0.3)));
       case "partial":
-        return known(members.filter((_, i) => i !== victim), "a page of the list did not come");
+        return known(
+          members.filter((_, i) => i !== victim),
+          "a page of the list did not come",
+        );
       case "empty":
         return known([]);
       case "stale":

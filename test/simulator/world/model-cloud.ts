@@ -1,6 +1,15 @@
 import { CloudError } from "../../../components/errors";
 import type { FailureClass } from "../../../components/policy/breaker";
-import { known, unknown, type GrowResult, type Member, type MemberStatus, type Observed, type Pool, type RemovalStep } from "../../../controller/ports";
+import {
+  known,
+  unknown,
+  type GrowResult,
+  type Member,
+  type MemberStatus,
+  type Observed,
+  type Pool,
+  type RemovalStep,
+} from "../../../controller/ports";
 import { Lies } from "./lies";
 import type { Dice } from "./random";
 import type { Timeline } from "./timeline";
@@ -70,7 +79,11 @@ export class ModelCloud {
   version = 1;
   private nextId = 1;
 
-  constructor(private readonly time: Timeline, private readonly dice: Dice, private readonly witness: CloudWitness) {
+  constructor(
+    private readonly time: Timeline,
+    private readonly dice: Dice,
+    private readonly witness: CloudWitness,
+  ) {
     this.lies = new Lies(time, dice);
   }
 
@@ -78,8 +91,17 @@ export class ModelCloud {
     // The first eight digits make the worker's host name.
     const id = `${(this.nextId++).toString(16).padStart(8, "0")}-sim`;
     const s: SimServer = {
-      id, name, type, version: this.version, boot: this.boot({ name, version: this.version, nth: this.made }), status: "stopped", copying: true,
-      listedFromMs: this.time.ms + this.dice.next() * this.listLagMs, deleting: false, hasToken: false, ...how,
+      id,
+      name,
+      type,
+      version: this.version,
+      boot: this.boot({ name, version: this.version, nth: this.made }),
+      status: "stopped",
+      copying: true,
+      listedFromMs: this.time.ms + this.dice.next() * this.listLagMs,
+      deleting: false,
+      hasToken: false,
+      ...how,
     };
     this.servers.set(id, s);
     this.made += 1;
@@ -134,7 +156,12 @@ export class ModelCloud {
     for (const s of this.servers.values()) {
       if (s.listedFromMs > this.time.ms) continue;
       out.push({
-        id: s.id, name: s.name, status: s.status, copying: s.copying, macs: [], ...(s.type === undefined ? {} : { type: s.type }),
+        id: s.id,
+        name: s.name,
+        status: s.status,
+        copying: s.copying,
+        macs: [],
+        ...(s.type === undefined ? {} : { type: s.type }),
         ...(s.activeSinceMs === undefined ? {} : { activeSinceMs: s.activeSinceMs }),
         ...(s.status === "failed" ? { detail: "no valid host was found" } : {}),
         ...(s.version === this.version ? {} : { retiring: "made from a former definition of the group" }),
@@ -146,20 +173,25 @@ export class ModelCloud {
   /** The cloud as the controller reaches it. */
   pool(call: Call): Pool {
     return {
-      observe: () => call("list", () => {
-        if (!this.reachable) return unknown("cloud down");
-        const listed = this.lies.list(this.truth());
-        return listed.known ? known({ members: listed.value }, listed.partial) : listed;
-      }),
-      statusNow: (id) => call("get", (): Observed<MemberStatus> => (this.reachable ? this.lies.single(id, this.servers.get(id)?.status ?? "gone") : unknown("cloud down"))),
+      observe: () =>
+        call("list", () => {
+          if (!this.reachable) return unknown("cloud down");
+          const listed = this.lies.list(this.truth());
+          return listed.known ? known({ members: listed.value }, listed.partial) : listed;
+        }),
+      statusNow: (id) =>
+        call("get", (): Observed<MemberStatus> =>
+          this.reachable ? this.lies.single(id, this.servers.get(id)?.status ?? "gone") : unknown("cloud down"),
+        ),
       grow: (names, type) => call("create", () => this.grow(names, type)),
-      start: (id) => call("start", () => {
-        this.answer();
-        const s = this.servers.get(id);
-        if (s?.status !== "stopped" || s.deleting || s.copying) return false;
-        this.powerOn(s);
-        return true;
-      }),
+      start: (id) =>
+        call("start", () => {
+          this.answer();
+          const s = this.servers.get(id);
+          if (s?.status !== "stopped" || s.deleting || s.copying) return false;
+          this.powerOn(s);
+          return true;
+        }),
       remove: (id, how) => call("remove", () => this.unclear(() => this.remove(id, how?.onlyIfOff ?? false))),
       consoleTail: () => call("console", () => (this.reachable ? "Kernel panic - not syncing: no init found" : undefined)),
     };
@@ -187,7 +219,8 @@ export class ModelCloud {
       this.creates += 1;
       const { refusal } = this;
       if (refusal !== undefined) return { created, failure: refusal.why, failureClass: refusal.failureClass, ambiguous: false, wait: true };
-      if (this.servers.size >= this.quota) return { created, failure: `the quota of ${this.quota} servers is used up`, failureClass: "quota", ambiguous: false, wait: true };
+      if (this.servers.size >= this.quota)
+        return { created, failure: `the quota of ${this.quota} servers is used up`, failureClass: "quota", ambiguous: false, wait: true };
       const dice = this.ambiguousChance > 0 ? this.dice.next() : 1;
       if (dice < this.ambiguousChance / 2) return { created, ...lost };
       const { id } = this.make(name, type);

@@ -1,7 +1,6 @@
-import { known, unknown, type FenceResult, type Machine, type Observed, type Occupancy, type ProbeResult, type Queue, type QueueView } from "../../../controller/ports";
-import type { RunningJob, WaitingGroup } from "../../../components/policy/demand";
+import type { Machine } from "../../../controller/ports";
 import { ORDINARY, type JobKind, type SimJob } from "./jobs";
-import type { Call, SimServer } from "./model-cloud";
+import type { SimServer } from "./model-cloud";
 import type { Dice } from "./random";
 import type { SimStartd } from "./startd";
 import type { Timeline } from "./timeline";
@@ -13,8 +12,6 @@ const LEASE_MS = 300_000;
 const NEGOTIATION_MS = 2_000;
 /** From match to the shadow's start. */
 const ACTIVATION_MS = 1_500;
-/** A drain in this time after a start, or just before the end, finds a job that would be hurt. */
-const TENDER_MS = 1_000;
 
 /** Why a job left its machine without having ended. */
 export type Loss = "removed-server" | "evicted" | "told-gone" | "crash" | "lease" | "machine-is-bad";
@@ -24,10 +21,11 @@ export class ModelQueue {
   readonly startds = new Map<string, SimStartd>();
   readonly jobs: SimJob[] = [];
   /** Those that are not done: what a look goes through. */
-  private readonly open = new Set<SimJob>();
+  readonly open = new Set<SimJob>();
   private readonly waiting = new Map<JobKind, SimJob[]>();
   readonly losses: { readonly job: SimJob; readonly machine: string; readonly why: Loss; readonly atMs: number }[] = [];
-  private readonly returned: { id: string; machine: string; atMs: number }[] = [];
+  /** Jobs that came back unfinished, newest first. */
+  readonly returned: { id: string; machine: string; atMs: number }[] = [];
   done = 0;
   /** Neither schedd nor collector answers. */
   down = false;
@@ -45,7 +43,11 @@ export class ModelQueue {
   private scheddFromMs = 0;
   private negotiating = false;
 
-  constructor(private readonly time: Timeline, private readonly dice: Dice, private readonly size: { readonly cpus: number; readonly memoryMiB: number; readonly diskMiB: number }) {}
+  constructor(
+    private readonly time: Timeline,
+    private readonly dice: Dice,
+    private readonly size: { readonly cpus: number; readonly memoryMiB: number; readonly diskMiB: number },
+  ) {}
 
   get pending(): number {
     return this.open.size;
@@ -59,8 +61,13 @@ export class ModelQueue {
   submit(count: number, o: { readonly runsMs: number | readonly [number, number]; readonly kind?: JobKind }): SimJob[] {
     const { runsMs, kind = ORDINARY } = o;
     const made = Array.from({ length: count }, (_, i): SimJob => ({
-      id: this.jobs.length + 1 + i, kind, runsMs: typeof runsMs === "number" ? runsMs : this.dice.between(runsMs[0], runsMs[1]),
-      queuedAtMs: this.time.nowMs(), state: "waiting", starts: 0, epoch: 0,
+      id: this.jobs.length + 1 + i,
+      kind,
+      runsMs: typeof runsMs === "number" ? runsMs : this.dice.between(runsMs[0], runsMs[1]),
+      queuedAtMs: this.time.nowMs(),
+      state: "waiting",
+      starts: 0,
+      epoch: 0,
     }));
     this.jobs.push(...made);
     for (const j of made) this.enqueue(j);
@@ -96,11 +103,30 @@ export class ModelQueue {
 
   /** Its startd begins. */
   join(server: SimServer): SimStartd {
-    const n = (this.joined += 1) + 1, name = `w-${server.id.slice(0, 8)}.grid.internal`;
+    const n = (this.joined += 1) + 1,
+      name = `w-${server.id.slice(0, 8)}.grid.internal`;
     const d: SimStartd = {
-      id: server.id, name, server, backMs: this.time.ms, address: `10.77.${n >> 8}.${n & 255}:9618`, cpus: this.size.cpus, memoryMiB: this.size.memoryMiB,
-      alive: true, cut: false, jobs: new Set(), ad: undefined, heardMs: Number.NEGATIVE_INFINITY, total: this.size,
-      whole: { Arch: '"X86_64"', OpSys: '"LINUX"', Cpus: `${this.size.cpus}`, Memory: `${this.size.memoryMiB}`, Disk: `${this.size.diskMiB * 1024}`, Machine: `"${name}"` },
+      id: server.id,
+      name,
+      server,
+      backMs: this.time.ms,
+      address: `10.77.${n >> 8}.${n & 255}:9618`,
+      cpus: this.size.cpus,
+      memoryMiB: this.size.memoryMiB,
+      alive: true,
+      cut: false,
+      jobs: new Set(),
+      ad: undefined,
+      heardMs: Number.NEGATIVE_INFINITY,
+      total: this.size,
+      whole: {
+        Arch: '"X86_64"',
+        OpSys: '"LINUX"',
+        Cpus: `${this.size.cpus}`,
+        Memory: `${this.size.memoryMiB}`,
+        Disk: `${this.size.diskMiB * 1024}`,
+        Machine: `"${name}"`,
+      },
     };
     this.startds.set(d.id, d);
     this.advertise(d);
@@ -124,11 +150,22 @@ export class ModelQueue {
 
   private advertise(d: SimStartd): void {
     if (!d.alive || d.cut || this.time.ms < this.collectorFromMs) return;
-    const claims = d.jobs.size, free = this.freeOf(d), { diskMiB } = this.size;
+    const claims = d.jobs.size,
+      free = this.freeOf(d),
+      { diskMiB } = this.size;
     d.heardMs = this.time.ms;
     d.ad = {
-      name: d.name, serverId: d.id, claims, draining: d.draining !== undefined, drained: d.draining !== undefined && claims === 0,
-      total: d.total, free: { ...free, diskMiB }, cpuPercent: (1 - free.cpus / d.cpus) * 100, heardAtMs: this.time.nowMs(), address: d.address, ad: d.whole,
+      name: d.name,
+      serverId: d.id,
+      claims,
+      draining: d.draining !== undefined,
+      drained: d.draining !== undefined && claims === 0,
+      total: d.total,
+      free: { ...free, diskMiB },
+      cpuPercent: (1 - free.cpus / d.cpus) * 100,
+      heardAtMs: this.time.nowMs(),
+      address: d.address,
+      ad: d.whole,
       ...(d.draining === undefined ? {} : { drainReason: d.draining }),
     };
   }
@@ -143,7 +180,7 @@ export class ModelQueue {
   }
 
   /** Slots change: the startd tells so at once, or a little later, or with its next update. */
-  private changed(d: SimStartd): void {
+  changed(d: SimStartd): void {
     if (this.dice.chance(0.5)) this.advertise(d);
     else if (this.dice.chance(0.6)) this.time.after(this.dice.between(500, 4_000), () => this.advertise(d));
     this.negotiateSoon();
@@ -171,8 +208,10 @@ export class ModelQueue {
   }
 
   private takes(d: SimStartd, kind: JobKind): boolean {
-    if (!d.alive || d.cut || d.draining !== undefined || this.time.ms - d.heardMs > AD_LIVES_MS || !(kind.matches?.(d) ?? true)) return false;
-    if (kind.needsNoWorker === true || (kind.request.resources !== undefined && Object.values(kind.request.resources).some((n) => n > 0))) return false;
+    if (!d.alive || d.cut || d.draining !== undefined || this.time.ms - d.heardMs > AD_LIVES_MS || !(kind.matches?.(d) ?? true))
+      return false;
+    if (kind.needsNoWorker === true || (kind.request.resources !== undefined && Object.values(kind.request.resources).some((n) => n > 0)))
+      return false;
     const { cpus, memoryMiB } = this.freeOf(d);
     return cpus >= kind.request.cpus && memoryMiB >= kind.request.memoryMiB && this.limitAllows(kind);
   }
@@ -183,9 +222,11 @@ export class ModelQueue {
     return Object.entries(kind.limits).every(([name, n]) => (left[name] ?? Number.POSITIVE_INFINITY) >= n);
   }
 
-  private limitsLeft(): Record<string, number> {
+  limitsLeft(): Record<string, number> {
     const left = { ...this.limits };
-    for (const j of this.open) if (j.on !== undefined) for (const [name, n] of Object.entries(j.kind.limits ?? {})) if (name in left) left[name] = (left[name] ?? 0) - n;
+    for (const j of this.open)
+      if (j.on !== undefined)
+        for (const [name, n] of Object.entries(j.kind.limits ?? {})) if (name in left) left[name] = (left[name] ?? 0) - n;
     return left;
   }
 
@@ -241,7 +282,7 @@ export class ModelQueue {
     j.epoch += 1;
   }
 
-  private lose(j: SimJob, why: Loss): void {
+  lose(j: SimJob, why: Loss): void {
     const d = j.on;
     this.losses.push({ job: j, machine: d?.name ?? "?", why, atMs: this.time.ms });
     this.leave(j);
@@ -257,7 +298,8 @@ export class ModelQueue {
     this.startds.delete(id);
     this.dead.set(d.name, d);
     for (const j of d.jobs) {
-      const epoch = (j.epoch += 1), { state } = j;
+      const epoch = (j.epoch += 1),
+        { state } = j;
       this.losses.push({ job: j, machine: d.name, why, atMs: this.time.ms });
       j.state = "stranded";
       // A match whose shadow does not run yet is given up within seconds.
@@ -302,12 +344,14 @@ export class ModelQueue {
     this.time.after(downMs + 1, () => this.negotiateSoon());
   }
 
-  private get unreachable(): string | undefined {
+  /** Why the schedd does not answer now. */
+  get unreachable(): string | undefined {
     if (this.down) return "queue down";
     return this.time.ms < this.scheddFromMs ? "the schedd does not answer" : undefined;
   }
 
-  private machines(): Machine[] {
+  /** Ads as the collector has them. */
+  machines(): Machine[] {
     const out: Machine[] = [];
     const oldest = this.time.ms - AD_LIVES_MS;
     for (const { ad, heardMs } of this.startds.values()) if (heardMs >= oldest && ad !== undefined) out.push(ad);
@@ -318,42 +362,11 @@ export class ModelQueue {
     return out;
   }
 
-  private listed(machine: string): SimStartd | undefined {
+  /** The daemon behind an ad that the collector has, dead or alive. */
+  listed(machine: string): SimStartd | undefined {
     for (const d of this.startds.values()) if (d.name === machine) return this.time.ms - d.heardMs <= AD_LIVES_MS ? d : undefined;
     const d = this.dead.get(machine);
     return d !== undefined && this.time.ms - d.heardMs <= AD_LIVES_MS ? d : undefined;
-  }
-
-  private view(): QueueView {
-    const groups: WaitingGroup[] = [], running: RunningJob[] = [];
-    let waiting = 0, runs = 0;
-    const perKind = new Map<JobKind, { count: number; example: SimJob }>();
-    for (const j of this.open) {
-      if ((j.state === "running" || j.state === "stranded") && j.on !== undefined) {
-        runs += 1;
-        running.push({ id: `${j.id}.0`, owner: "u", machine: j.on.name, state: "running", ...(j.startedAtMs === undefined ? {} : { startedAtMs: j.startedAtMs }) });
-        continue;
-      }
-      // To the schedd a job waits until its shadow runs.
-      waiting += 1;
-      const g = perKind.get(j.kind);
-      if (g === undefined) perKind.set(j.kind, { count: 1, example: j });
-      else {
-        g.count += 1;
-        if (j.queuedAtMs < g.example.queuedAtMs) g.example = j;
-      }
-    }
-    for (const [kind, { count, example }] of perKind) {
-      groups.push({
-        key: `vanilla/${kind.key}`, count, exampleId: `${example.id}.0`, owner: "u", queuedAtMs: example.queuedAtMs, request: kind.request, ad: kind.ad,
-        ...(kind.needsNoWorker === undefined ? {} : { needsNoWorker: kind.needsNoWorker }), ...(kind.limits === undefined ? {} : { limits: kind.limits }),
-      });
-    }
-    const hidden = this.hideAds > 0 ? this.hideAds-- : 0;
-    return {
-      machines: hidden > 0 ? [] : this.machines(), groups, running, counts: { waiting, running: runs, held: 0, done: this.done },
-      ...(this.returned.length === 0 ? {} : { returned: [...this.returned] }), ...(Object.keys(this.limits).length === 0 ? {} : { limitsLeft: this.limitsLeft() }),
-    };
   }
 
   /** Somebody who is not the controller puts a worker back into service. */
@@ -364,93 +377,8 @@ export class ModelQueue {
     this.changed(d);
   }
 
-  private drain(machine: string, kind: "ifIdle" | "drain" | "now", reason: string): FenceResult {
-    if (this.down) return { answer: "unknown", detail: "queue down" };
-    const d = this.listed(machine);
-    if (d === undefined) return { answer: "notThere", detail: "the collector does not know it" };
-    if (!d.alive || d.cut) return { answer: "unknown", detail: "it does not answer" };
-    if (d.draining !== undefined && this.dice.chance(this.putBackChance)) {
-      this.putBack(d.id);
-      this.negotiate();
-    }
-    if (d.draining !== undefined) return { answer: "alreadyDraining", detail: "" };
-    if (kind === "ifIdle" && d.jobs.size > 0) return { answer: "refusedBusy", detail: "" };
-    if (kind === "drain" && [...d.jobs].some((j) => this.isTender(j))) return { answer: "notNow", detail: "a job is just starting or ending there" };
-    d.draining = reason;
-    this.changed(d);
-    return { answer: "accepted", detail: "" };
-  }
-
-  private isTender(j: SimJob): boolean {
-    if (j.state === "activating" || j.begunMs === undefined) return true;
-    const ran = this.time.ms - j.begunMs;
-    return ran < TENDER_MS || j.runsMs - ran < TENDER_MS / 2;
-  }
-
-  private occupancy(machines: readonly string[]): Observed<ReadonlyMap<string, Occupancy>> {
-    const why = this.unreachable;
-    if (why !== undefined || this.dice.chance(this.silentChance)) return unknown(why ?? "condor_q timed out");
-    const out = new Map<string, Occupancy>();
-    for (const name of machines) {
-      if (this.dice.chance(this.silentChance)) continue;
-      const ad = this.listed(name)?.ad;
-      let jobs = 0;
-      for (const j of this.open) if ((j.state === "running" || j.state === "stranded") && j.on?.name === name) jobs += 1;
-      out.set(name, { jobs, claims: ad?.claims ?? 0, hasAd: ad !== undefined });
-    }
-    return known(out);
-  }
-
-  private probe(address: string): ProbeResult["answer"] {
-    if (this.dice.chance(this.silentChance)) return "unknown";
-    for (const d of this.startds.values()) if (d.address === address) return d.cut ? "silent" : "answers";
-    return "silent";
-  }
-
-  /** HTCondor as the controller reaches it. */
-  queue(call: Call): Queue {
-    return {
-      observe: () => call("look", () => {
-        const why = this.unreachable;
-        return why === undefined ? known(this.view()) : unknown(why);
-      }),
-      occupancy: (machines) => call("occupancy", () => this.occupancy(machines)),
-      probe: (address) => call("probe", () => ({ answer: this.probe(address), detail: address })),
-      jobs: (limit) => call("jobs", () => {
-        const why = this.unreachable;
-        return why === undefined ? known([...this.open].slice(0, limit).map((j) => ({
-          id: `${j.id}.0`, state: j.state === "running" ? "running" as const : "waiting" as const, owner: "u", queuedAtMs: j.queuedAtMs, ...j.kind.request,
-        }))) : unknown(why);
-      }),
-      fence: (machine, kind, reason) => call("fence", () => this.drain(machine, kind, reason)),
-      cancelDrain: (machine) => call("cancel", () => this.cancel(machine)),
-      evict: (machine) => call("evict", () => this.evict(machine)),
-      gone: (machine) => call("gone", () => {
-        this.forget(machine);
-        return known(0);
-      }),
-    };
-  }
-
-  private cancel(machine: string): FenceResult {
-    const d = this.down ? undefined : this.listed(machine);
-    if (d === undefined || !d.alive || d.cut) return { answer: "unknown", detail: "it does not answer" };
-    d.draining = undefined;
-    this.changed(d);
-    return { answer: "accepted", detail: "" };
-  }
-
-  private evict(machine: string): FenceResult {
-    const answer = this.drain(machine, "now", "elastigrid:now");
-    if (answer.answer !== "accepted" && answer.answer !== "alreadyDraining") return answer;
-    const d = this.listed(machine);
-    for (const j of [...(d?.jobs ?? [])]) this.lose(j, "evicted");
-    return { answer: "accepted", detail: "" };
-  }
-
-  /** The controller says that the machine no longer exists. */
-  private forget(machine: string): void {
-    if (this.down) return;
+  /** Somebody says that the machine no longer exists: whether it does or not, its jobs start elsewhere. */
+  forget(machine: string): void {
     for (const d of this.startds.values()) {
       if (d.name !== machine) continue;
       for (const j of [...d.jobs]) this.lose(j, "told-gone");

@@ -52,7 +52,8 @@ async function run(keys: readonly string[], stories: readonly string[], [from, t
   // Spec files declare their stories in passing; nobody runs them as tests here.
   Object.assign(globalThis, { describe: (_: string, body: () => void) => body() });
   const { all, Stage } = await import("./story.js");
-  for (const name of ["scale-down", "false-words", "outages", "crashes", "broken-workers", "demand", "renewal", "doubt"]) await import(`../${name}.spec.js`);
+  for (const name of ["scale-down", "false-words", "outages", "crashes", "broken-workers", "demand", "renewal", "doubt"])
+    await import(`../${name}.spec.js`);
   let played = 0;
   for (let seed = from; seed <= to; seed += 1) {
     for (const name of stories) {
@@ -75,7 +76,11 @@ async function run(keys: readonly string[], stories: readonly string[], [from, t
 if (require.main === module) {
   const [keys, stories, seeds] = process.argv.slice(2);
   const [from = 1, to = from] = (seeds ?? "").split("-").map(Number);
-  run((keys ?? "").split(",").filter((k) => k !== ""), (stories ?? "").split(","), [from, to]).then(
+  run(
+    (keys ?? "").split(",").filter((k) => k !== ""),
+    (stories ?? "").split(","),
+    [from, to],
+  ).then(
     (result) => process.stdout.write(`${JSON.stringify(result)}\n`),
     (e: unknown) => {
       process.stderr.write(`${e instanceof Error ? e.stack : String(e)}\n`);

@@ -46,7 +46,8 @@ export class Promises {
     const d = this.w.queue.startds.get(s.id);
     const jobs = d === undefined ? [] : [...d.jobs];
     if (d !== undefined && this.w.nowMs() - d.backMs < this.newcomerMs) this.spared.add(d.name);
-    else if (jobs.length > 0 && !this.w.isNow(s.id)) this.breaks(`${s.name} (${s.id}) is switched off while job ${jobs.map((j) => `${j.id} is ${j.state}`).join(", ")} there`);
+    else if (jobs.length > 0 && !this.w.isNow(s.id))
+      this.breaks(`${s.name} (${s.id}) is switched off while job ${jobs.map((j) => `${j.id} is ${j.state}`).join(", ")} there`);
   }
 
   /** The controller's order begins or goes on to take this server away. */

@@ -32,7 +32,8 @@ export class Stage {
 }
 
 export const playAll = async (s: Story): Promise<void> => {
-  const seeds = seedWanted === undefined || seedWanted === "" ? Array.from({ length: s.seeds ?? 1 }, (_, i) => i + 1) : [Number(seedWanted)];
+  const seeds =
+    seedWanted === undefined || seedWanted === "" ? Array.from({ length: s.seeds ?? 1 }, (_, i) => i + 1) : [Number(seedWanted)];
   for (const seed of seeds) {
     const stage = new Stage();
     try {
@@ -47,8 +48,11 @@ export const playAll = async (s: Story): Promise<void> => {
 function failure(name: string, seed: number, e: unknown, sim: GridSimulator | undefined): string {
   const what = e instanceof Error ? e.message : String(e);
   const where = e instanceof Error && e.name === "TypeError" ? `\n${e.stack}` : "";
-  const journal = (sim?.journal ?? []).slice(-Number(process.env["ELASTIGRID_JOURNAL"] ?? 12)).map((j) => `    ${j.at.slice(11, 23)} ${j.what}${j.worker === undefined ? "" : ` ${j.worker}`}: ${j.why}`);
-  return `${what}${where}\n  to replay: ELASTIGRID_SEED=${seed} ELASTIGRID_STORY=${name} npm test -- simulator\n  the journal's end:\n${journal.join("\n")}`;
+  const journal = (sim?.journal ?? [])
+    .slice(-Number(process.env["ELASTIGRID_JOURNAL"] ?? 12))
+    .map((j) => `    ${j.at.slice(11, 23)} ${j.what}${j.worker === undefined ? "" : ` ${j.worker}`}: ${j.why}`);
+  const replay = `to replay: ELASTIGRID_SEED=${seed} ELASTIGRID_STORY=${name} npm test -- simulator`;
+  return `${what}${where}\n  ${replay}\n  the journal's end:\n${journal.join("\n")}`;
 }
 
 /** One story is wanted: all else is left out. */

@@ -50,7 +50,8 @@ export class Timeline implements Clock {
   }
 
   private before(a: number, b: number): boolean {
-    const x = this.heap[a]!, y = this.heap[b]!;
+    const x = this.heap[a]!,
+      y = this.heap[b]!;
     return x.atMs < y.atMs || (x.atMs === y.atMs && x.serial < y.serial);
   }
 
@@ -66,7 +67,7 @@ export class Timeline implements Clock {
     const last = this.heap.pop()!;
     if (this.heap.length === 0) return;
     this.heap[0] = last;
-    for (let i = 0; ; ) {
+    for (let i = 0; ;) {
       let least = i;
       for (const c of [2 * i + 1, 2 * i + 2]) if (c < this.heap.length && this.before(c, least)) least = c;
       if (least === i) return;
