@@ -1,3 +1,4 @@
+import { DEFAULT_TYPE } from "../components/config/controller-config";
 import type { DemandReason, QueueJob } from "../components/policy/demand";
 import type { JournalEntry } from "../controller/ports";
 import type { GridStatus, WorkerStatus } from "../controller/status";
@@ -65,9 +66,16 @@ export const journalLine = (e: JournalEntry): string => `${e.at.slice(0, 19)}Z $
 
 export function workersTable(workers: readonly WorkerStatus[]): string {
   if (workers.length === 0) return "there are no workers";
-  return table(["WORKER", "PHASE", "FOR", "CPU", "JOBS", "AGE", "SERVER", "WHY"], workers.map((w) => [
-    w.name, w.phase, duration(w.phaseSeconds), w.cpuPercent === undefined ? "-" : `${Math.round(w.cpuPercent)} %`, String(w.jobs), duration(w.ageSeconds), w.serverUuid, w.why,
+  return table(["WORKER", "PHASE", "FOR", "CPU", "JOBS", "AGE", "BOOT", "SERVER", "WHY"], workers.map((w) => [
+    w.name, w.phase, duration(w.phaseSeconds), w.cpuPercent === undefined ? "-" : `${Math.round(w.cpuPercent)} %`, String(w.jobs), duration(w.ageSeconds), boot(w), w.serverUuid, w.why,
   ]));
+}
+
+/** From the order to the pool: until the cloud ran it, and from then until it had joined; as far as the controller watched. */
+function boot({ boot: b, type }: WorkerStatus): string {
+  const kind = type === DEFAULT_TYPE ? "" : `${type} `;
+  if (b.totalSeconds === undefined) return `${kind}-`;
+  return `${kind}${Math.round(b.serverSeconds ?? 0)} + ${Math.round(b.joinSeconds ?? 0)} s`;
 }
 
 const SHOWN_JOBS = 30;

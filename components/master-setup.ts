@@ -93,6 +93,7 @@ export function setupDocument(config: GridConfig, network: GuestNetwork, alarms:
     poolDomain: poolDomain(config.name),
     cloud: r.target as unknown as ControllerConfig["cloud"],
     enrolment: { address: planNetwork(config.network.cidr).masterAddress, port: enrolmentPort, ...(network.servesDhcp ? {} : { leasesFile }) },
+    addresses: planNetwork(config.network.cidr).workerAddresses,
     workers: workerLimits(config),
     scaling: config.scaling,
     alarms,

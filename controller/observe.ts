@@ -36,6 +36,8 @@ export interface PictureInput {
 }
 
 const MINUTE_MS = 60_000;
+/** Longer than any of the calls of a look may take by itself (15 s HTCondor's tools, 20 s the cloud). */
+const OLD_MS = 45_000;
 /** Looks further apart than this many intervals (or half a minute) have not watched what lies between. */
 const GAP_INTERVALS = 3;
 const GAP_MS = 30_000;
@@ -43,7 +45,7 @@ const GAP_MS = 30_000;
 /** Turns a look into plain data. */
 export function picture(memory: Memory, p: PictureInput): Picture {
   const { config, override, nowMs, wallMs } = p;
-  const look = { ...p.look, queue: withoutCollector(p.look.queue) };
+  const look = { ...p.look, pool: withAge(p.look.pool, p.look.ageMs), queue: withAge(withoutCollector(p.look.queue), p.look.ageMs) };
   const { pool, queue } = look;
   const gapMs = Math.max(GAP_MS, config.scaling.intervalSeconds * 1000 * GAP_INTERVALS);
   const workers = pool.known
@@ -93,6 +95,10 @@ function withoutCollector(queue: Observed<QueueView>): Observed<QueueView> {
   if (lacking < 2 || lacking <= machines.length) return queue;
   return { ...queue, partial: `jobs run on ${lacking} machines that the collector does not list, which lists ${machines.length}` };
 }
+
+/** An answer this old may tell of another grid than the one there is: nothing is made or chosen by it. */
+const withAge = <T>(seen: Observed<T>, ageMs = 0): Observed<T> =>
+  !seen.known || seen.partial !== undefined || ageMs < OLD_MS ? seen : { ...seen, partial: `it is ${Math.round(ageMs / 1000)} s old` };
 
 /** The operator's own rules, judged on what this look and those before it have shown. */
 function judgeRules(memory: Memory, { look, config, nowMs, wallMs, journal }: PictureInput, workers: readonly Merged[], demand: Demand): readonly RuleVerdict[] {

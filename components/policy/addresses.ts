@@ -71,6 +71,8 @@ export interface NetworkPlan {
   /** The last one but one: where the cloud's router takes the last. */
   readonly beforeLast: string;
   readonly broadcast: string;
+  /** Addresses beside the master's. */
+  readonly workerAddresses: number;
   /** Short where addresses are few, because workers come and go and a dead one gives nothing back. */
   readonly leaseSeconds: number;
 }
@@ -87,6 +89,7 @@ export function planNetwork(cidrText: string): NetworkPlan {
     dhcpLast: hostAddress(cidr, hostCount(cidr)),
     beforeLast: hostAddress(cidr, hostCount(cidr) - 1),
     broadcast: formatAddress(cidr.base + sizeOf(cidr) - 1),
+    workerAddresses: hostCount(cidr) - 1,
     leaseSeconds: Math.min(3600, Math.max(120, hostCount(cidr) * 15)),
   };
 }
