@@ -109,8 +109,10 @@ export function cloudsigmaCloud(settings: CloudsigmaSettings, makeApi: (s: Cloud
         },
         opts,
       );
-      const controllerTarget = pulumi.all([pool.templateUuid, pool.templates, guestEndpoint(api, settings)]).apply(([templateUuid, templates, endpoint]): Record<string, unknown> => {
-        const target: CloudsigmaTarget = { kind: "cloudsigma", endpoint, templateUuid, ...(types.length === 0 || templates === undefined ? {} : { templates }) };
+      // A pool without types has no such output, and what a state lacks a preview takes for unknown: the set-up would always seem to change.
+      const typed = types.length === 0 ? pulumi.output(undefined) : pool.templates;
+      const controllerTarget = pulumi.all([pool.templateUuid, typed, guestEndpoint(api, settings)]).apply(([templateUuid, templates, endpoint]): Record<string, unknown> => {
+        const target: CloudsigmaTarget = { kind: "cloudsigma", endpoint, templateUuid, ...(templates === undefined ? {} : { templates }) };
         return { ...target };
       });
       return { controllerTarget, resource: pool };
