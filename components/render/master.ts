@@ -1,7 +1,7 @@
 import type { GridConfig } from "../config/grid-config";
 import { planNetwork } from "../policy/addresses";
 import { masterHostname, poolDomain } from "../policy/names";
-import { masterCondorConfig, masterCondorFiles } from "./condor";
+import { masterCondorConfig } from "./condor";
 import { dnsmasqConfig } from "./dnsmasq";
 import { lines, type GuestFile, type GuestNetwork } from "./guest-file";
 import { masterNftables } from "./nftables";
@@ -21,7 +21,6 @@ export function masterFiles(config: GridConfig, network: GuestNetwork): GuestFil
     { path: "/etc/nftables.conf", mode: "0755", text: masterNftables(config, network) },
     { path: "/etc/dnsmasq.d/elastigrid.conf", text: dnsmasqConfig(config, network) },
     { path: "/etc/condor/config.d/80-elastigrid.config", text: masterCondorConfig(config) },
-    ...masterCondorFiles,
     { path: "/etc/systemd/system/condor.service.d/10-elastigrid.conf", text: condorDropIn("/etc/condor/passwords.d/POOL", "elastigrid-network.service") },
     { path: "/usr/local/sbin/elastigrid-network", mode: "0755", text: masterNetworkScript(config, network) },
     { path: "/usr/local/sbin/elastigrid-resolver", mode: "0755", text: masterResolverScript() },

@@ -24,7 +24,7 @@ describe("safe removal", function () {
     return { evicted: await count(4), ended: await count(5) };
   };
   const setStock = async (stock: boolean): Promise<void> => {
-    await pool.onWorker(1, stock ? `echo 'MAXJOBRETIREMENTTIME = 0' > ${STOCK}; condor_reconfig` : `rm -f ${STOCK}; condor_reconfig`);
+    await pool.onWorker(1, stock ? `echo 'MAXJOBRETIREMENTTIME = 0' > ${STOCK}; systemctl restart condor` : `rm -f ${STOCK}; systemctl restart condor`);
     const wanted = stock ? "0" : "31536000";
     await pool.until("the worker has read it", 30, async () => (await pool.onMaster("condor_status -af MaxJobRetirementTime -constraint PartitionableSlot")).trim() === wanted);
   };
@@ -36,10 +36,12 @@ describe("safe removal", function () {
   /** As before a case: in service, idle, nothing queued. */
   const restore = async (): Promise<void> => {
     await pool.onMaster("condor_rm -all >/dev/null 2>&1; true");
-    await pool.onWorker(1, "condor_on -startd >/dev/null 2>&1; true");
     await pool.until("the worker is idle and in service", 60, async () => {
-      await pool.onMaster(`condor_drain -cancel ${machine} >/dev/null 2>&1; true`);
-      return (await states()) === "Unclaimed 0";
+      const now = await states();
+      // A daemon that is just ending does not hear that it should begin.
+      if (now === "") await pool.onWorker(1, "condor_on -startd >/dev/null 2>&1; sleep 1");
+      else if (now !== "Unclaimed 0") await pool.onMaster(`condor_drain -cancel ${machine} >/dev/null 2>&1; sleep 1`);
+      return now === "Unclaimed 0";
     });
   };
   const waits = async (): Promise<void> => {
