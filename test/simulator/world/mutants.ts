@@ -166,8 +166,9 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     file: remove,
     find: /else if \(d\.basis !== "drained" && there\.value\.hasAd\)/,
     put: "else if (false)",
+    without: ["probe"],
     stories: ["heals-at-the-last-moment"],
-    seeds: 400,
+    seeds: 300,
   },
   canary: {
     guard: "canary first",
