@@ -32,7 +32,7 @@ describe("addresses", () => {
     ));
 
   it("plans a network: the master first, the rest for DHCP", () =>
-    expect(planNetwork("10.77.0.0/24")).to.deep.equal({ cidr: "10.77.0.0/24", prefix: 24, netmask: "255.255.255.0", masterAddress: "10.77.0.1", dhcpFirst: "10.77.0.2", dhcpLast: "10.77.0.254", beforeLast: "10.77.0.253", broadcast: "10.77.0.255", leaseSeconds: 3600 }));
+    expect(planNetwork("10.77.0.0/24")).to.deep.equal({ cidr: "10.77.0.0/24", prefix: 24, netmask: "255.255.255.0", masterAddress: "10.77.0.1", dhcpFirst: "10.77.0.2", dhcpLast: "10.77.0.254", beforeLast: "10.77.0.253", broadcast: "10.77.0.255", leaseSeconds: 3600, workerAddresses: 253 }));
   it("lends addresses for a short time where there are few", () => expect(planNetwork("10.0.0.0/28").leaseSeconds).to.equal(210));
 
   it("drops ranges that others cover, and nothing else", () =>
