@@ -94,15 +94,22 @@ function membersWithMemory(memory: Memory, i: MergeInput, machines: ReadonlyMap<
     else if (!(w.saidGone && isDueForQuestion(w, i.nowMs) && !machines.has(id))) missing.push({ ...w.member, status: "unknown", detail: "the cloud's list lacks it" }); // guard: an empty list is not believed
   }
   for (const [id, m] of machines) if (!listed.has(id) && !memory.workers.has(id)) missing.push({ id, name: m.name, status: "unknown", copying: false, macs: [], detail: "the pool knows it, the cloud's list lacks it" });
-  return [...listed.values(), ...missing].filter((m) => !memory.gone.has(m.id));
+  const all = listed.size === i.members.length && missing.length === 0 ? i.members : [...listed.values(), ...missing];
+  return memory.gone.size === 0 ? all : all.filter((m) => !memory.gone.has(m.id));
 }
 
 export const isDueForQuestion = (w: SeenWorker, nowMs: number): boolean =>
   w.unlisted !== undefined && w.unlisted.looks >= SURE_LOOKS && nowMs - w.unlisted.sinceMs >= UNLISTED_CONFIRM_SECONDS * 1000;
 
 /** Whom the list has lacked for so long that it should be asked for by name. */
-export const dueForQuestion = (memory: Memory, nowMs: number, most: number): readonly string[] =>
-  [...memory.workers].filter(([, w]) => w.removing === undefined && isDueForQuestion(w, nowMs)).slice(0, most).map(([id]) => id);
+export function dueForQuestion(memory: Memory, nowMs: number, most: number): readonly string[] {
+  const due: string[] = [];
+  for (const [id, w] of memory.workers) {
+    if (due.length >= most) break;
+    if (w.unlisted !== undefined && w.removing === undefined && isDueForQuestion(w, nowMs)) due.push(id);
+  }
+  return due;
+}
 
 function mergeOne(memory: Memory, member: Member, i: MergeInput, machine: Machine | undefined, running: ReadonlyMap<string, readonly RunningJob[]>, returned: ReadonlyMap<string, ReadonlySet<string>>): Merged {
   const { nowMs } = i;

@@ -88,10 +88,14 @@ function demandOf(memory: Memory, queue: QueueView, workers: readonly Merged[], 
 function withoutCollector(queue: Observed<QueueView>): Observed<QueueView> {
   if (!queue.known || queue.partial !== undefined) return queue;
   const { machines, running } = queue.value;
-  const busy = new Set<string>();
-  for (const j of running) busy.add(j.machine);
-  for (const m of machines) busy.delete(m.name);
-  const lacking = busy.size;
+  const listed = new Set<string>(), missing = new Set<string>();
+  for (const m of machines) listed.add(m.name);
+  let last = "";
+  for (const { machine } of running) {
+    if (machine !== last && !listed.has(machine)) missing.add(machine);
+    last = machine;
+  }
+  const lacking = missing.size;
   if (lacking < 2 || lacking <= machines.length) return queue;
   return { ...queue, partial: `jobs run on ${lacking} machines that the collector does not list, which lists ${machines.length}` };
 }
