@@ -11,7 +11,7 @@ const SHORT = "executable = /bin/sleep\ntransfer_executable = false\nrequest_mem
  * is cancelled after its last job has ended leaves the worker without the promise that a drain kills no job.
  */
 describe("drain, cancel, drain", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   this.bail(true);
   const pool = new CondorPool({ name: "race", workers: 1, vcpus: 2, settings: { POLLING_INTERVAL: 5 } });
   const machine = pool.machine(1);
@@ -83,7 +83,7 @@ describe("drain, cancel, drain", function () {
     let drains = 0, cancels = 0;
     await pool.submit(`${SHORT}arguments = $(seconds)\nqueue seconds from (\n${Array.from({ length: 30 }, (_, i) => 1 + (i % 3)).join("\n")}\n)`);
     // A worker that has lost its promise refuses as long as its queue is full: then the rounds go on until that has run dry.
-    for (const from = Date.now(); Date.now() < from + ROUNDS_MS || (drains < 3 && Date.now() < from + 2 * ROUNDS_MS); await pause(drains + 3)) {
+    for (const from = Date.now(); Date.now() < from + ROUNDS_MS || (drains < 3 && Date.now() < from + 3 * ROUNDS_MS); await pause(drains + 3)) {
       const { answer } = await pool.queue.fence(machine, "drain", "elastigrid:scale-in");
       expect(answer).to.be.oneOf(["accepted", "notNow"]);
       if (answer !== "accepted") continue;
