@@ -7,7 +7,7 @@ const COMPONENTS = [
   "elastigrid:index:AlarmPolicy grid-alarms", "elastigrid:index:FloatingIp grid-address", "elastigrid:index:Grid grid", "elastigrid:index:MasterServer grid-master",
   "elastigrid:index:PrivateNetwork grid-network", "elastigrid:index:WorkerGroup grid-workers",
 ];
-const OUTPUTS = ["gridName", "gridUid", "masterAddress", "masterPrivateIp", "poolDomain", "sshPort", "sshPrivateKey", "sshUser"];
+const OUTPUTS = ["gridName", "gridUid", "masterAddress", "masterId", "masterPrivateIp", "poolDomain", "sshPort", "sshPrivateKey", "sshUser"];
 
 export const firstUp: Chapter = {
   title: "the first up",
