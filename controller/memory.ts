@@ -71,6 +71,8 @@ export interface SeenWorker {
   /** The collector's time of its last ad, and when we saw that change. */
   heard?: { readonly raw: number; readonly atMs: number };
   unhealthy?: string;
+  /** The last lines of its console are in the journal. */
+  consoleTold?: boolean;
   /** Jobs seen running there at the last look. */
   running: readonly RunningJob[];
   /** A job that ran there has left it and did not come back to the queue. */

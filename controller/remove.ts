@@ -25,6 +25,7 @@ export async function remove(d: Removal, w: Merged, memory: Memory, h: Hands): P
   const before = seen.removing;
   if (d.basis === "continue" && w.jobs > 0 && basis !== "now" && basis !== "off") return abandon(seen, "it runs a job: it was put back into service", w, h); // guard: whoever runs a job stays
   if (before?.answered !== true) {
+    if (basis === "never-joined" && !seen.consoleTold) await tellConsole(w, seen, h);
     const verdict = await mayGo({ ...d, basis }, w, seen, h, before !== undefined);
     if (verdict === "wait") return true;
     if (verdict === "stays") return before === undefined ? true : abandon(seen, "it cannot be removed as it is now", w, h);
@@ -38,7 +39,7 @@ export async function remove(d: Removal, w: Merged, memory: Memory, h: Hands): P
     return true;
   }
   if (step === "runs") return abandon(seen, "the cloud says now that it runs", w, h);
-  if (before?.answered !== true) await begun({ ...d, basis }, w, seen, memory, h);
+  if (before?.answered !== true) begun({ ...d, basis }, w, seen, memory, h);
   if (step !== "gone") return true;
   const released = await h.queue.gone(w.machineName);
   memory.gone.set(w.id, h.nowMs());
@@ -49,9 +50,9 @@ export async function remove(d: Removal, w: Merged, memory: Memory, h: Hands): P
   return true;
 }
 
-async function begun(d: Removal, w: Merged, seen: SeenWorker, memory: Memory, h: Hands): Promise<void> {
+function begun(d: Removal, w: Merged, seen: SeenWorker, memory: Memory, h: Hands): void {
   h.journal.write(JOURNAL_WORD[d.basis] ?? "remove", d.why, w.name);
-  if (d.basis === "never-joined") await explain(w, memory, h);
+  if (d.basis === "never-joined") noteFailure(memory, w.type, "never-joined", `${w.name} did not join`, h.nowMs());
   else if (d.basis === "off" && !seen.everJoined && w.server === "failed") noteFailure(memory, w.type, "boot-failed", `${w.name}: ${d.why}`, h.nowMs());
   seen.removing = { basis: d.basis, answered: true };
   seen.phase = "removing";
@@ -137,9 +138,9 @@ async function evicted(d: Removal, w: Merged, seen: SeenWorker, h: Hands): Promi
   return answer !== "accepted";
 }
 
-/** Why a worker did not join is only on its console, which goes with it. */
-async function explain(w: Merged, memory: Memory, h: Hands): Promise<void> {
-  noteFailure(memory, w.type, "never-joined", `${w.name} did not join`, h.nowMs());
+/** Why a worker did not join is only on its console, which goes with it: so this comes first. It takes seconds, and the last question comes after it. */
+async function tellConsole(w: Merged, seen: SeenWorker, h: Hands): Promise<void> {
+  seen.consoleTold = true;
   if (h.pool.consoleTail === undefined) return;
   try {
     const text = await h.pool.consoleTail(w.id);
