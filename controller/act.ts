@@ -1,4 +1,4 @@
-import { isOpen, LONGEST_PAUSE_MS } from "../components/policy/breaker";
+import { AMBIGUOUS_PAUSE_MS, isOpen, LONGEST_PAUSE_MS } from "../components/policy/breaker";
 import { REASON_SCALE_IN, SURE_LOOKS, type Decision } from "../components/policy/decision";
 import { noteFailure, noteSuccess } from "./learn";
 import type { Memory, Merged } from "./memory";
@@ -24,8 +24,6 @@ export interface Hands {
   readonly drainDone: (id: string) => void;
 }
 
-/** A create without a clear answer is looked for in the cloud's list first, which may lag. */
-const AMBIGUOUS_PAUSE_MS = 15_000;
 export const message = (e: unknown): string => (e instanceof Error ? e.message : String(e));
 
 /** Carries one decision out. Answers whether something is on its way, so that the next look should come soon. */

@@ -13,9 +13,9 @@ const STARTING_MS = 20_000;
 const RETURNED_JOBS = 3;
 
 /** Learns from a look what workers offer, which jobs no idle worker gets, how long a boot takes, and which workers work at all. */
-export function learn(memory: Memory, queue: QueueView, workers: readonly Merged[], nowMs: number, wallMs: number): void {
+export function learn(memory: Memory, queue: QueueView, workers: readonly Merged[], free: readonly FreeRoom[], nowMs: number, wallMs: number): void {
   learnOffers(memory, workers);
-  const refused = learnRefusals(memory.refused, queue.groups.filter((g) => waitsForRoom(g, queue.limitsLeft, wallMs)), freeRooms(workers, nowMs), servedSince(memory, queue), nowMs, wallMs);
+  const refused = learnRefusals(memory.refused, queue.groups.filter((g) => waitsForRoom(g, queue.limitsLeft, wallMs)), free, servedSince(memory, queue), nowMs, wallMs);
   memory.refused.clear();
   for (const [key, r] of refused) memory.refused.set(key, r);
   learnBoots(memory, workers, nowMs);

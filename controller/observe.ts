@@ -2,7 +2,7 @@ import { evaluateRule, lastActedOf, sampleMetrics, windowSeconds, type RuleVerdi
 import { cloudVerdict, evaluateAlarm, remember, type AlarmVerdict } from "../components/policy/alarms";
 import { gateOf } from "../components/policy/breaker";
 import { declaredAd, DEFAULT_TYPE, typesOf, type ControllerConfig } from "../components/config/controller-config";
-import { NO_DEMAND, packDemand, type Demand, type Offer } from "../components/policy/demand";
+import { NO_DEMAND, packDemand, type Demand, type FreeRoom, type Offer } from "../components/policy/demand";
 import { isComing, isWorking, type DecisionInput, type Override } from "../components/policy/decision";
 import { effectiveLimits } from "../components/policy/scaling";
 import { freeRooms, leadMs, learn, lessStarting } from "./learn";
@@ -51,10 +51,11 @@ export function picture(memory: Memory, p: PictureInput): Picture {
   const workers = pool.known
     ? merge(memory, { members: pool.value.members, queue, gate: p.gate, poolDomain: config.poolDomain, defaultType: DEFAULT_TYPE, pins: override.pins, billingPeriodSeconds: config.scaling.billingPeriodSeconds, gapMs, nowMs, wallMs })
     : p.previous;
-  if (pool.known && queue.known) learn(memory, queue.value, workers, nowMs, wallMs);
+  const free = pool.known && queue.known ? freeRooms(workers, nowMs) : [];
+  if (pool.known && queue.known) learn(memory, queue.value, workers, free, nowMs, wallMs);
   sample(memory, look, workers, config, nowMs);
   const { cpuHigh } = config.alarms;
-  const demand = queue.known && pool.known ? demandOf(memory, queue.value, workers, p) : NO_DEMAND;
+  const demand = queue.known && pool.known ? demandOf(memory, queue.value, workers, free, p) : NO_DEMAND;
   const alarms = { high: verdict("high", memory, look, config, nowMs), low: verdict("low", memory, look, config, nowMs), rules: judgeRules(memory, p, workers, demand) };
   memory.orders = memory.orders.filter((o) => nowMs - o.atMs < MINUTE_MS);
   const { createsPerMinute } = config.scaling;
@@ -71,11 +72,11 @@ export function picture(memory: Memory, p: PictureInput): Picture {
   return { atMs: wallMs, look, workers, demand, alarms, input };
 }
 
-function demandOf(memory: Memory, queue: QueueView, workers: readonly Merged[], { config, override, nowMs, wallMs }: PictureInput): Demand {
+function demandOf(memory: Memory, queue: QueueView, workers: readonly Merged[], free: readonly FreeRoom[], { config, override, nowMs, wallMs }: PictureInput): Demand {
   const coming: Record<string, number> = {};
   for (const w of workers) if (isComing(w) && w.retiring === undefined) coming[w.type] = (coming[w.type] ?? 0) + 1;
   return packDemand({
-    groups: lessStarting(memory, queue, nowMs), free: freeRooms(workers, nowMs), coming, offers: offersOf(memory, config, workers), refused: memory.refused,
+    groups: lessStarting(memory, queue, nowMs), free, coming, offers: offersOf(memory, config, workers), refused: memory.refused,
     most: Math.max(0, effectiveLimits(config.workers, override).max - workers.length), unreadable: queue.unreadable,
     limitsLeft: queue.limitsLeft, spareSlots: config.scaling.spareSlots, nowMs, queueNowMs: wallMs, leadMs: leadMs(memory),
   });

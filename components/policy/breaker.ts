@@ -28,7 +28,7 @@ export interface GateVerdict {
 
 const SECOND = 1_000;
 /** A create without a clear answer is looked for in the cloud's list, which may lag: see LIST_SETTLES_MS of the loop. */
-const AMBIGUOUS_PAUSE_MS = 15 * SECOND;
+export const AMBIGUOUS_PAUSE_MS = 15 * SECOND;
 const FIRST_PAUSE_MS = 30 * SECOND;
 /** One try in half an hour is what a black hole costs at most (peers.md, 4.10). */
 export const LONGEST_PAUSE_MS = 1_800 * SECOND;
