@@ -77,9 +77,11 @@ describe("the queue as the controller sees it", function () {
   });
 
   it("keeps the same keys once HTCondor has numbered them itself", async () => {
-    const before = new Set((await look()).groups.map((g) => g.key));
+    // without the local universe: its job starts by itself meanwhile, and its group ends with it
+    const keys = async (): Promise<string[]> => (await look()).groups.map((g) => g.key).filter((key) => !key.startsWith("12/")).sort();
+    const before = await keys();
     await pool.until("all have been negotiated", 30, async () => (await pool.onMaster("condor_q -allusers -constraint 'JobStatus == 1 && JobUniverse == 5 && AutoClusterId =?= undefined' -af ClusterId")).trim() === "");
-    expect(new Set((await look()).groups.map((g) => g.key))).to.deep.equal(before);
+    expect(await keys()).to.deep.equal(before);
   });
 
   it("gives each its own reason, and buys workers for the rest", async () => {
