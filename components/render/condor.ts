@@ -15,6 +15,11 @@ export const cpuProbePath = "/usr/local/libexec/elastigrid-cpu";
 export const serverUuidAttribute = "ElastigridServerUuid";
 export const cpuPercentAttribute = "ElastigridCpuPercent";
 
+/** Above the ten minutes for which a queue may be away, with STARTER_UPDATE_SECONDS taken off and room to spare. */
+const JOB_LEASE_SECONDS = 1_200;
+/** At 10,000 running jobs 170 small messages a second to their shadows. */
+const STARTER_UPDATE_SECONDS = 60;
+
 /** What master and workers agree on. */
 function common(config: GridConfig): string[] {
   const plan = planNetwork(config.network.cidr);
@@ -75,8 +80,9 @@ export function masterCondorConfig(config: GridConfig): string {
     "# Below CLASSAD_LIFETIME, or the daemons vanish from condor_status.",
     "COLLECTOR_UPDATE_INTERVAL = 20",
     "NEGOTIATOR_UPDATE_INTERVAL = 20",
-    "# A job goes on for this long without its master (a reboot), and starts anew this long after its worker vanished.",
-    "JOB_DEFAULT_LEASE_DURATION = 300",
+    "# A job goes on for this long without its master: a queue that was stopped for ten minutes lost all that ran at 300. Jobs of a",
+    "# machine that is gone do not wait for it: the controller tells the queue. Stock is 2400.",
+    `JOB_DEFAULT_LEASE_DURATION = ${JOB_LEASE_SECONDS}`,
     "# A worker that was cut off is looked for this often until then; stock doubles the pause up to 300 s, past the lease's end.",
     "RECONNECT_BACKOFF_CEILING = 10",
     ...masterKindsConfig(),
@@ -111,6 +117,9 @@ export function workerCondorConfig(config: GridConfig): string {
     "STARTER_ALLOW_RUNAS_OWNER = False",
     ...isolationConfig(),
     ...workerKindsConfig(config),
+    "# A job that loses its master goes on for the lease less the time since its starter last told how far it is. Stock is 300: with a",
+    "# lease no longer than that, a schedd that only started again ended the job in the same second.",
+    `STARTER_UPDATE_INTERVAL = ${STARTER_UPDATE_SECONDS}`,
     "# Ready in 1 s instead of 6.",
     "RunBenchmarks = False",
     "VM_GAHP_SERVER =",

@@ -45,7 +45,7 @@ describe("lost workers", function () {
     const neighbours = await startOf(neighbour.job);
     await pool.unplug(lost.worker);
     expect(await pool.queue.gone(pool.machine(lost.worker))).to.deep.equal({ known: true, value: 1 });
-    // Its lease would hold it for 300 s.
+    // Its lease would hold it for 20 minutes.
     await pool.until("the job runs elsewhere", 90, async () => ![pool.machine(lost.worker), "undefined"].includes(await hostOf(lost.job)));
     expect(await startOf(neighbour.job)).to.equal(neighbours);
     expect((await pool.onMaster("condor_status -af Machine")).includes(pool.machine(lost.worker))).to.equal(false);

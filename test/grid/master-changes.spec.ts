@@ -14,6 +14,8 @@ const PORT = 2222;
 const grid = {
   name: "changes", ssh: { port: PORT }, master: { memory: "1 GiB", disk: "4 GiB" }, workers: { min: 1, max: 2, memory: "512 MiB", disk: "2 GiB" },
   scaling: { intervalSeconds: 2, idleSeconds: 600 }, timeouts: { masterReadySeconds: 90, workersReadySeconds: 90 },
+  // the jobs of a lost queue hold their workers for so long; our default would hold this test for 20 minutes
+  condor: { settings: { JOB_DEFAULT_LEASE_DURATION: 150 } },
 };
 const master = (over: object): object => ({ ...grid.master, ...over });
 /** Hold both workers while the test does what it does. */

@@ -54,8 +54,8 @@ export interface Verdict {
   readonly broken: readonly string[];
 }
 
-/** How long a loss may come after its cause: a lease of 300 s, and a while for the queue to notice. */
-const AFTER_MS = 420_000;
+/** How long a loss may come after its cause: a lease of 20 minutes, and a while for the queue to notice. */
+const AFTER_MS = 1_320_000;
 const ACTIONS: readonly string[] = ["fence", "drain", "replace", "remove", "evict", "cancel-drain"];
 
 /**

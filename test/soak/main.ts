@@ -23,7 +23,7 @@ Exit code 0 if every promise holds, 1 if one is broken, 2 for wrong usage. Needs
 
 const PORT = 9937;
 const SCALE_DOWNS_PER_HOUR = 200;
-/** The figure: longer than a job's lease (300 s), so that what goes wrong with it does. */
+/** A long outage of the queue, within a job's lease of 20 minutes. */
 const SCHEDD_STOPPED_SECONDS = 600;
 
 /** Rare where they hold everything up; the schedd is stopped once, in the middle of a run. */

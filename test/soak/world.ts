@@ -81,7 +81,7 @@ export class SoakWorld {
     return status.lastPassAt === undefined ? undefined : status;
   }
 
-  /** Submits `count` like jobs; how many the queue took. Without a lease of their own they have the grid's (300 s). */
+  /** Submits `count` like jobs; how many the queue took. Without a lease of their own they have the grid's (20 minutes). */
   async submit(count: number, seconds: number, leaseSeconds?: number): Promise<number> {
     const text = submitDescription({ name: "soak", count, script: `sleep ${seconds}; exit $INT(code)` });
     const lease = leaseSeconds === undefined ? "" : `job_lease_duration = ${leaseSeconds}\n`;

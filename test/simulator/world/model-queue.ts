@@ -8,7 +8,7 @@ import type { Timeline } from "./timeline";
 /** UPDATE_INTERVAL, CLASSAD_LIFETIME and JOB_DEFAULT_LEASE_DURATION as `components/render/condor.ts` sets them. */
 const UPDATE_MS = 10_000;
 const AD_LIVES_MS = 60_000;
-const LEASE_MS = 300_000;
+const LEASE_MS = 1_200_000;
 const NEGOTIATION_MS = 2_000;
 /** From match to the shadow's start. */
 const ACTIVATION_MS = 1_500;
