@@ -11,6 +11,9 @@ import { lines } from "./guest-file";
 /** A script that prints the guest's CPU use; the startd runs it and publishes what it says. */
 export const cpuProbePath = "/usr/local/libexec/elastigrid-cpu";
 
+/** What the schedd starts for each job that runs, before HTCondor's own shadow. */
+export const shadowPath = "/usr/local/libexec/elastigrid-shadow";
+
 /** The attribute by which the controller knows a machine ad's server. */
 export const serverUuidAttribute = "ElastigridServerUuid";
 export const cpuPercentAttribute = "ElastigridCpuPercent";
@@ -68,10 +71,10 @@ export function masterCondorConfig(config: GridConfig): string {
     "SCHEDD_MIN_INTERVAL = 1",
     "JOB_START_DELAY = 0",
     "JOB_START_COUNT = 50",
-    "# A shadow that goes on with the next job asks for it 5 ms after the last one, while the starter needs 15 ms and more to end; it",
-    "# is refused and waits a whole second. A new shadow comes later: on two loaded cores a third was still refused. (A wrapper that",
-    "# waits 0.1 s refuses none, and no job of the parallel universe starts with it.)",
+    "# A shadow that goes on with the next job asks for it 5 ms after the last one, while the starter needs 10 ms and more to end; it",
+    "# is refused and waits a whole second. A new shadow comes later, and this one a little later still.",
     "SHADOW_WORKLIFE = 0",
+    `SHADOW = ${shadowPath}`,
     "# Fill one worker before the next, so that the others may go.",
     "NEGOTIATOR_DEPTH_FIRST = True",
     "# The queue survives a crash of the daemons; only a crash of the whole server may lose the last second.",

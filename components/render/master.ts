@@ -1,11 +1,11 @@
 import type { GridConfig } from "../config/grid-config";
 import { planNetwork } from "../policy/addresses";
 import { masterHostname, poolDomain } from "../policy/names";
-import { masterCondorConfig } from "./condor";
+import { masterCondorConfig, shadowPath } from "./condor";
 import { dnsmasqConfig } from "./dnsmasq";
 import { lines, type GuestFile, type GuestNetwork } from "./guest-file";
 import { masterNftables } from "./nftables";
-import { masterNetworkScript, masterResolverScript } from "./scripts";
+import { masterNetworkScript, masterResolverScript, shadowScript } from "./scripts";
 
 /** All files that make a plain image a master; the same list at first boot and on a later `up`. */
 export function masterFiles(config: GridConfig, network: GuestNetwork): GuestFile[] {
@@ -20,6 +20,7 @@ export function masterFiles(config: GridConfig, network: GuestNetwork): GuestFil
     { path: "/etc/sysctl.d/60-elastigrid.conf", text: network.servesDhcp ? keepalive : lines("# Workers reach the outside through the master.", "net.ipv4.ip_forward = 1") + keepalive },
     { path: "/etc/nftables.conf", mode: "0755", text: masterNftables(config, network) },
     { path: "/etc/dnsmasq.d/elastigrid.conf", text: dnsmasqConfig(config, network) },
+    { path: shadowPath, mode: "0755", text: shadowScript() },
     { path: "/etc/condor/config.d/80-elastigrid.config", text: masterCondorConfig(config) },
     { path: "/etc/systemd/system/condor.service.d/10-elastigrid.conf", text: condorDropIn("/etc/condor/passwords.d/POOL", "elastigrid-network.service") },
     { path: "/usr/local/sbin/elastigrid-network", mode: "0755", text: masterNetworkScript(config, network) },
