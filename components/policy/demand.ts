@@ -97,7 +97,6 @@ export interface FreeRoom {
   readonly room: Room;
   /** The whole worker, for a gang or a job that needs all of it. */
   readonly total: Room;
-  readonly ad?: Readonly<Record<string, string>>;
   /** Since when it has been without a job; missing where it works. Monotonic. */
   readonly idleForMs?: number;
 }
@@ -203,11 +202,10 @@ class Demanding {
 
   result(): Demand {
     const candidates = this.input.groups.flatMap((g): Candidate[] => this.asks(g));
-    // Gangs last: they take whole machines or none, and what they cannot get is not to be held back from others.
-    const order = (a: Candidate, b: Candidate): number => Number(a.group.gang !== undefined) - Number(b.group.gang !== undefined) || bySize(a.group, b.group);
-    const sure = candidates.filter((c) => this.isSure(c)).sort(order);
-    for (const c of sure) if (c.group.gang === undefined) this.pack(c, this.allowed(c.group), false); else this.packGang(c);
-    for (const c of candidates.filter((x) => !this.isSure(x)).sort(order)) this.tryOut(c);
+    const sure: Candidate[] = [], unsure: Candidate[] = [];
+    for (const c of candidates) (this.isSure(c) ? sure : unsure).push(c);
+    for (const c of sure.sort(inTurn)) if (c.group.gang === undefined) this.pack(c, this.allowed(c.group), false); else this.packGang(c);
+    for (const c of unsure.sort(inTurn)) this.tryOut(c);
     for (const { id, count = 1, why } of this.input.unreadable ?? []) this.reasons.push({ key: `unreadable/${id}`, exampleId: id, count, kind: "unreadable", why });
     const spare = this.packing.spare();
     this.packing.keepFree(this.input.spareSlots ?? 0);
@@ -338,3 +336,5 @@ const RANK: Readonly<Record<DemandReason["kind"], number>> = { unmatchable: 0, r
 const iso = (ms: number): string => new Date(Math.min(8.64e15, ms)).toISOString();
 const bySize = (a: WaitingGroup, b: WaitingGroup): number =>
   b.request.cpus - a.request.cpus || b.request.memoryMiB - a.request.memoryMiB || b.request.diskMiB - a.request.diskMiB || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
+/** Gangs last: they take whole machines or none, and what they cannot get is not to be held back from others. */
+const inTurn = (a: Candidate, b: Candidate): number => Number(a.group.gang !== undefined) - Number(b.group.gang !== undefined) || bySize(a.group, b.group);
