@@ -1,4 +1,4 @@
-import { match, prepareOffer, type MatchAnswer, type PreparedOffer } from "./classad/match";
+import { match, prepareOffers, type MatchAnswer, type PreparedOffer } from "./classad/match";
 import { Packing } from "./packing";
 
 /** What a job asks of a worker, or what a worker has: evaluated numbers in the queue's own words. */
@@ -197,7 +197,7 @@ class Demanding {
   constructor(private readonly input: DemandInput) {
     const cheapestFirst = [...input.offers].sort((a, b) => (a.price ?? 0) - (b.price ?? 0) || (a.type < b.type ? -1 : a.type > b.type ? 1 : 0));
     // What an ad says is read only for somebody who asks: most looks find nobody waiting.
-    this.offers = input.groups.length === 0 ? [] : cheapestFirst.map(prepareOffer);
+    this.offers = input.groups.length === 0 ? [] : prepareOffers(cheapestFirst);
     this.packing = new Packing(input.free, input.coming, cheapestFirst, input.most);
     this.limitsLeft = { ...input.limitsLeft };
   }

@@ -44,24 +44,34 @@ export interface PreparedOffer extends NewWorker {
   readonly offer: Offer;
 }
 
-/** By all that they are made from: offers are the same from look to look. */
-const workers = new Map<string, NewWorker>();
-const MOST_WORKERS = 50;
+/** Those of the last look, by all that they are made from: an offer is the same from look to look. */
+let workers: ReadonlyMap<string, NewWorker> = new Map();
 
-/** A new worker of this type as an ad: whole and empty, under a name that nobody has had. To be called once in a look. */
-export function prepareOffer(offer: Offer): PreparedOffer {
-  const sizes = sizesOf(offer.room);
-  const key = JSON.stringify([offer.learned, sizes, offer.ad]);
-  let worker = workers.get(key);
-  if (worker === undefined) {
-    if (workers.size >= MOST_WORKERS) workers.clear();
-    workers.set(key, (worker = newWorker(offer, sizes)));
-  }
-  worker.answers.nextLook();
-  return { offer, ...worker };
+/** A new worker of each type as an ad: whole and empty, under a name that nobody has had. To be called once in a look, with all offers. */
+export function prepareOffers(offers: readonly Offer[]): readonly PreparedOffer[] {
+  const now = new Map<string, NewWorker>();
+  const prepared = offers.map((offer): PreparedOffer => {
+    const texts = textsOf(offer);
+    const key = JSON.stringify(texts);
+    const worker = now.get(key) ?? workers.get(key) ?? newWorker(texts);
+    now.set(key, worker);
+    return { offer, ...worker };
+  });
+  for (const worker of now.values()) worker.answers.nextLook();
+  workers = now;
+  return prepared;
 }
 
-function sizesOf(room: Room): Readonly<Record<string, string>> {
+/** Everything that an answer of the worker depends on. */
+interface WorkerTexts {
+  readonly known: Readonly<Record<string, string>>;
+  /** Without a single attribute of a real ad there is nothing decisive about it, whoever says that it was learnt. */
+  readonly decisive: boolean;
+  readonly closed: boolean;
+}
+
+function textsOf({ room, ad, learned }: Offer): WorkerTexts {
+  const own = Object.fromEntries(Object.entries(ad).filter(([name]) => !OF_ITS_OWN.has(name.toLowerCase())));
   const sizes: Record<string, string> = {
     Cpus: `${room.cpus}`, Memory: `${room.memoryMiB}`, Disk: `${Math.floor(room.diskMiB * 1024)}`, TotalCpus: `${room.cpus}`, TotalSlotCpus: `${room.cpus}`,
     TotalMemory: `${room.memoryMiB}`, TotalSlotMemory: `${room.memoryMiB}`, TotalDisk: `${Math.floor(room.diskMiB * 1024)}`, TotalSlotDisk: `${Math.floor(room.diskMiB * 1024)}`,
@@ -69,18 +79,14 @@ function sizesOf(room: Room): Readonly<Record<string, string>> {
     State: '"Unclaimed"', Activity: '"Idle"', WithinResourceLimits: "true",
   };
   for (const [name, count] of Object.entries(room.resources ?? {})) Object.assign(sizes, { [name]: `${count}`, [`TotalSlot${name}`]: `${count}`, [`Total${name}`]: `${count}` });
-  return sizes;
-}
-
-function newWorker({ ad, learned }: Offer, sizes: Readonly<Record<string, string>>): NewWorker {
-  const own = Object.fromEntries(Object.entries(ad).filter(([name]) => !OF_ITS_OWN.has(name.toLowerCase())));
   const name = newName(ad);
-  // Without a single attribute of a real ad there is nothing decisive about it, whoever says that it was learnt.
   const decisive = learned && Object.keys(ad).length > 0;
   const known = { ...OF_JOBS, ...drop(own, [...Object.keys(sizes), "Machine", "Name"]), ...sizes, ...name };
-  const closed = decisive && Object.keys(name).length > 0;
-  return { likely: adOfTexts({ ...EXPECTED, ...known }, !closed, OF_ITS_OWN), certain: adOfTexts(known, !decisive, OF_ITS_OWN), answers: new Remembered() };
+  return { known, decisive, closed: decisive && Object.keys(name).length > 0 };
 }
+
+const newWorker = ({ known, decisive, closed }: WorkerTexts): NewWorker =>
+  ({ likely: adOfTexts({ ...EXPECTED, ...known }, !closed, OF_ITS_OWN), certain: adOfTexts(known, !decisive, OF_ITS_OWN), answers: new Remembered() });
 
 /** A worker that does not exist yet has a name of its own in the pool's domain. */
 function newName(ad: Readonly<Record<string, string>>): Record<string, string> {

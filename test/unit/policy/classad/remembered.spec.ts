@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { match, prepareOffer, type MatchAnswer } from "../../../../components/policy/classad/match";
+import { match, prepareOffers, type MatchAnswer } from "../../../../components/policy/classad/match";
 import { Remembered } from "../../../../components/policy/classad/remembered";
 import type { Offer, Room } from "../../../../components/policy/demand";
 
@@ -65,15 +65,25 @@ describe("match, with what it remembers", () => {
 
   it("answers as if nobody had asked before", () => {
     let nobodyHasIt = 0;
-    /** An attribute that nothing reads and no other offer has. */
-    const anew = (o: Offer): Offer => ({ ...o, ad: { ...o.ad, LoadAvg: `${(nobodyHasIt += 1)}` } });
-    const wanted = (o: Offer, j: Parameters<typeof match>[0], at: number): MatchAnswer => match(j, prepareOffer(anew(o)), at);
-    fc.assert(fc.property(fc.array(fc.tuple(offer, fc.array(job, { maxLength: 6 }), fc.nat(6)), { minLength: 1, maxLength: 12 }), (looks) => {
-      for (const [o, jobs, second] of looks) {
-        const prepared = prepareOffer(o);
-        // An offer without any attribute is another one than one that has a single one.
-        for (const j of jobs) if (Object.keys(o.ad).length > 0) expect(match(j, prepared, NOW + second)).to.deep.equal(wanted(o, j, NOW + second));
-      }
+    /** The same offer with an attribute that nothing reads and that no other one has. */
+    const anew = (o: Offer): Offer => ({ ...o, ad: { ...o.ad, Nonce: `${(nobodyHasIt += 1)}` } });
+    const ask = (o: Offer, j: Parameters<typeof match>[0], at: number): MatchAnswer => match(j, prepareOffers([o])[0]!, at);
+    // An offer without any attribute is another one than one that has a single one.
+    const looks = fc.array(fc.tuple(offer.filter((o) => Object.keys(o.ad).length > 0), fc.array(job, { maxLength: 6 }), fc.nat(6)), { minLength: 1, maxLength: 12 });
+    fc.assert(fc.property(looks, (all) => {
+      const asked = all.flatMap(([o, jobs, second]) => {
+        const [prepared] = prepareOffers([o]);
+        return jobs.map((j) => ({ o, j, at: NOW + second, answer: match(j, prepared!, NOW + second) }));
+      });
+      for (const { o, j, at, answer } of asked) expect(answer).to.deep.equal(ask(anew(o), j, at));
     }));
+  });
+
+  it("keeps answers over a new sample of the ad that differs in what is a machine's own", () => {
+    const sample = (load: string, site: string): Offer => ({ type: "worker", room: rooms[1]!, learned: true, ad: { LoadAvg: load, Site: site } });
+    const answersOf = (o: Offer) => prepareOffers([o])[0]!.answers;
+    const first = answersOf(sample("0.5", '"Zurich"'));
+    expect(answersOf(sample("0.7", '"Zurich"'))).to.equal(first);
+    expect(answersOf(sample("0.7", '"Geneva"'))).not.to.equal(first);
   });
 });
