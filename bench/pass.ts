@@ -98,7 +98,8 @@ class World {
       claims[i]! += 1;
       // A tenth of the jobs is new at each look, as with jobs of a minute and looks every few seconds.
       const isNew = slot % 10 === this.turn % 10 ? this.turn : 0;
-      running.push({ id: text(`${k}.${isNew}`), owner: text(`user${i % 50}`), machine: text(nameOf(i)), state: "running", startedAtMs: heardAtMs - 30_000 - k });
+      const startedAtMs = heardAtMs - 30_000 - k;
+      running.push({ id: text(`${k}.${isNew}`), owner: text(`user${i % 50}`), machine: text(nameOf(i)), state: "running", startedAtMs });
     }
     const machines: Machine[] = [], members: Member[] = [];
     for (let i = 0; i < this.size.workers; i += 1) {
@@ -106,12 +107,12 @@ class World {
       const room = (cpus: number) => ({ cpus, memoryMiB: cpus * 1_024, diskMiB: cpus * 4_096 - (i % 1_024) / 1_024 });
       members.push({ id: text(uuid(i)), name: text(`grid-worker-${i}`), status: "running", copying: false, macs: [mac] });
       machines.push({
-        name: text(nameOf(i)), serverId: text(uuid(i)), claims: claimed, draining: false, drained: false, total: room(VCPUS), free: room(VCPUS - claimed), cpuPercent: 90.5,
-        heardAtMs: heardAtMs - i, address: text(`10.77.${i >> 8}.${i & 255}:9618`),
+        name: text(nameOf(i)), serverId: text(uuid(i)), claims: claimed, draining: false, drained: false, total: room(VCPUS),
+        free: room(VCPUS - claimed), cpuPercent: 90.5, heardAtMs: heardAtMs - i, address: text(`10.77.${i >> 8}.${i & 255}:9618`),
       });
     }
-    const waiting = this.size.jobs - running.length;
-    return { pool: { members }, queue: { machines, running, groups: this.groups(waiting), counts: { waiting, running: running.length, held: 0 } } };
+    const waiting = this.size.jobs - running.length, counts = { waiting, running: running.length, held: 0 };
+    return { pool: { members }, queue: { machines, running, groups: this.groups(waiting), counts } };
   }
 
   private groups(waiting: number): WaitingGroup[] {
@@ -120,7 +121,8 @@ class World {
       // A tenth of the groups is new at each look, and like no other one.
       const since = g % 10 === this.turn % 10 ? this.turn : 0;
       return {
-        key: text(`${since}/${g}`), count: Math.floor(waiting / GROUPS) + (g < waiting % GROUPS ? 1 : 0), exampleId: text(`${1_000_000 + g}.0`), owner: text(`user${g % 50}`), queuedAtMs: WALL_MS - 600_000, request,
+        key: text(`${since}/${g}`), count: Math.floor(waiting / GROUPS) + (g < waiting % GROUPS ? 1 : 0),
+        exampleId: text(`${1_000_000 + g}.0`), owner: text(`user${g % 50}`), queuedAtMs: WALL_MS - 600_000, request,
         ad: {
           RequestCpus: text(`${request.cpus}`), RequestMemory: text(`${request.memoryMiB}`), RequestDisk: text("1024"), Rank: text(`${since}`),
           Requirements: text('(TARGET.Arch == "X86_64") && (TARGET.Memory >= RequestMemory) && (TARGET.Cpus >= RequestCpus)'),
