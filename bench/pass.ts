@@ -14,6 +14,12 @@ const VCPUS = 4, WARM = 5;
 /** Kinds of waiting jobs: many users, each with jobs of a few sizes. */
 const GROUPS = 500;
 const DOMAIN = "grid.internal";
+/** Clocks as large as real ones, so that their figures take as much memory. */
+const WALL_MS = 1_800_000_000_000, MONOTONIC_MS = 86_400_000.125, LOOK_MS = 5_000;
+/** Of the slots, so many are free at a look: a job has just ended there. */
+const FREE_ONE_IN = 20;
+/** Coprime to any number of jobs up to here: jobs come in the order of their ids, not of the machines that run them. */
+const STRIDE = 1_000_003;
 
 /** One pass of the controller over a large pool and a long queue: what it costs beyond asking for them. */
 export const pass: Bench = {
@@ -71,6 +77,8 @@ function inProcess(size: Size): Promise<Measured> {
   });
 }
 
+/** A text of its own, as each one is that was read out of an answer. */
+const text = (s: string): string => Buffer.from(s, "latin1").toString("latin1");
 const uuid = (i: number): string => `${i.toString(16).padStart(8, "0")}-0000-4000-8000-000000000000`;
 
 /** A look as the adapters give it, made anew for each pass: nothing of the last one may be reused by identity. */
@@ -81,48 +89,54 @@ class World {
   /** Before a pass, outside its time. */
   next(): { pool: PoolView; queue: QueueView } {
     this.turn += 1;
-    const machines: Machine[] = [], members: Member[] = [], running: RunningJob[] = [];
-    const fit = Math.min(this.size.jobs, this.size.workers * VCPUS);
-    for (let i = 0; i < this.size.workers; i += 1) {
-      const id = uuid(i), name = `${workerHostname(id)}.${DOMAIN}`;
-      const claims = Math.min(VCPUS, Math.max(0, fit - i * VCPUS));
-      const room = (cpus: number) => ({ cpus, memoryMiB: cpus * 1_024, diskMiB: cpus * 4_096 });
-      const mac = `22:00:00:00:${(i >> 8).toString(16)}:${(i & 255).toString(16)}`;
-      members.push({ id, name: `grid-worker-${i}`, status: "running", copying: false, macs: [mac] });
-      machines.push({
-        name, serverId: id, claims, draining: false, drained: false, total: room(VCPUS), free: room(VCPUS - claims), cpuPercent: 90,
-        heardAtMs: this.turn * 1_000, address: `10.77.${i >> 8}.${i & 255}:9618`,
-      });
+    const slots = Math.min(this.size.jobs, this.size.workers * VCPUS), heardAtMs = WALL_MS + this.turn * LOOK_MS;
+    const claims = new Array<number>(this.size.workers).fill(0);
+    const running: RunningJob[] = [];
+    for (let k = 0; k < slots; k += 1) {
+      const slot = (k * STRIDE) % slots, i = Math.floor(slot / VCPUS);
+      if (slot % FREE_ONE_IN === this.turn % FREE_ONE_IN) continue;
+      claims[i]! += 1;
       // A tenth of the jobs is new at each look, as with jobs of a minute and looks every few seconds.
-      const isNew = i % 10 === this.turn % 10 ? this.turn : 0, startedAtMs = this.turn * 1_000 - 30_000;
-      for (let c = 0; c < claims; c += 1) running.push({ id: `${i}.${c + isNew}`, owner: `user${i % 50}`, machine: name, state: "running", startedAtMs });
+      const isNew = slot % 10 === this.turn % 10 ? this.turn : 0;
+      const startedAtMs = heardAtMs - 30_000 - k;
+      running.push({ id: text(`${k}.${isNew}`), owner: text(`user${i % 50}`), machine: text(nameOf(i)), state: "running", startedAtMs });
     }
-    return {
-      pool: { members },
-      queue: {
-        machines, running, groups: this.groups(this.size.jobs - running.length),
-        counts: { waiting: this.size.jobs - running.length, running: running.length, held: 0 },
-      },
-    };
+    const machines: Machine[] = [], members: Member[] = [];
+    for (let i = 0; i < this.size.workers; i += 1) {
+      const mac = text(`22:00:00:00:${(i >> 8).toString(16)}:${(i & 255).toString(16)}`), claimed = claims[i] ?? 0;
+      const room = (cpus: number) => ({ cpus, memoryMiB: cpus * 1_024, diskMiB: cpus * 4_096 - (i % 1_024) / 1_024 });
+      members.push({ id: text(uuid(i)), name: text(`grid-worker-${i}`), status: "running", copying: false, macs: [mac] });
+      machines.push({
+        name: text(nameOf(i)), serverId: text(uuid(i)), claims: claimed, draining: false, drained: false, total: room(VCPUS),
+        free: room(VCPUS - claimed), cpuPercent: 90.5, heardAtMs: heardAtMs - i, address: text(`10.77.${i >> 8}.${i & 255}:9618`),
+      });
+    }
+    const waiting = this.size.jobs - running.length, counts = { waiting, running: running.length, held: 0 };
+    return { pool: { members }, queue: { machines, running, groups: this.groups(waiting), counts } };
   }
 
   private groups(waiting: number): WaitingGroup[] {
     return Array.from({ length: Math.min(waiting, GROUPS) }, (_, g) => {
       const request = { cpus: 1 + (g % VCPUS), memoryMiB: 128 * (1 + (g % 7)), diskMiB: 1 };
+      // A tenth of the groups is new at each look, and like no other one.
+      const since = g % 10 === this.turn % 10 ? this.turn : 0;
       return {
-        key: `5/${g}`, count: Math.floor(waiting / GROUPS) + (g < waiting % GROUPS ? 1 : 0), exampleId: `${1_000_000 + g}.0`, owner: `user${g % 50}`, queuedAtMs: 1_000, request,
+        key: text(`${since}/${g}`), count: Math.floor(waiting / GROUPS) + (g < waiting % GROUPS ? 1 : 0),
+        exampleId: text(`${1_000_000 + g}.0`), owner: text(`user${g % 50}`), queuedAtMs: WALL_MS - 600_000, request,
         ad: {
-          RequestCpus: String(request.cpus), RequestMemory: String(request.memoryMiB), RequestDisk: "1024",
-          Requirements: '(TARGET.Arch == "X86_64") && (TARGET.Memory >= RequestMemory) && (TARGET.Cpus >= RequestCpus)',
+          RequestCpus: text(`${request.cpus}`), RequestMemory: text(`${request.memoryMiB}`), RequestDisk: text("1024"), Rank: text(`${since}`),
+          Requirements: text('(TARGET.Arch == "X86_64") && (TARGET.Memory >= RequestMemory) && (TARGET.Cpus >= RequestCpus)'),
         },
       };
     });
   }
 }
 
+const nameOf = (i: number): string => `${workerHostname(uuid(i))}.${DOMAIN}`;
+
 async function measure(size: Size): Promise<Measured> {
   const world = new World(size);
-  let look = world.next(), nowMs = 0;
+  let look = world.next(), elapsedMs = 0;
   const refuse = (): never => {
     throw new Error("a pass over a steady pool must not act");
   };
@@ -143,7 +157,7 @@ async function measure(size: Size): Promise<Measured> {
     alarms: { cpuHigh: alarm, cpuLow: { ...alarm, thresholdPercent: 10 } },
   };
   const controller = new Controller({
-    pool, queue, config, clock: { nowMs: () => nowMs, monotonicMs: () => nowMs }, randomSuffix: () => "aaaaaa",
+    pool, queue, config, clock: { nowMs: () => WALL_MS + elapsedMs, monotonicMs: () => MONOTONIC_MS + elapsedMs }, randomSuffix: () => "aaaaaa",
     gate: { created: () => undefined, admitted: () => true, close: () => false },
     journal: { write: (what, why) => void journal.push({ seq: journal.length, at: "", what, why }), tail: () => [] },
     override: { get: () => ({ drains: [] }), drainDone: () => undefined },
@@ -151,7 +165,7 @@ async function measure(size: Size): Promise<Measured> {
   const times: number[] = [], cpuTimes: number[] = [];
   for (let i = 0; i < size.passes + WARM; i += 1) {
     look = world.next();
-    nowMs += 5_000;
+    elapsedMs += LOOK_MS;
     globalThis.gc?.(); // what the last look has left is not this pass's
     const from = performance.now(), cpuFrom = process.cpuUsage();
     await controller.pass();

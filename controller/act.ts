@@ -19,7 +19,7 @@ export interface Hands {
   /** Asks what a machine does right now; questions of one moment go together. */
   readonly occupancy: (machine: string) => Promise<Observed<Occupancy>>;
   /** The name that a server's worker will have in the pool. */
-  readonly machineOf: (id: string) => { readonly short: string; readonly full: string };
+  readonly poolDomain: string;
   /** The operator's wish for this worker is fulfilled. */
   readonly drainDone: (id: string) => void;
 }
@@ -45,10 +45,11 @@ async function grow(d: Extract<Decision, { do: "grow" }>, memory: Memory, h: Han
   const result = await h.pool.grow(names, d.type);
   const nowMs = h.nowMs();
   for (const { id, name } of result.created) {
-    const { short, full } = h.machineOf(id);
     // Not listed yet, perhaps: it counts from now on, whatever the next list says. A controller that takes over reads it in the journal.
-    memory.workers.set(id, { ...freshWorker({ id, name, type: d.type, status: "unknown", copying: true, macs: [] }, full, nowMs), orderedAtMs });
-    h.journal.write("created", `server ${id}`, short);
+    const worker = freshWorker({ id, name, type: d.type, status: "unknown", copying: true, macs: [] }, h.poolDomain, nowMs);
+    worker.orderedAtMs = orderedAtMs;
+    memory.workers.set(id, worker);
+    h.journal.write("created", `server ${id}`, worker.hostname);
     h.gate.created(id);
   }
   const ordered = result.created.length + (result.accepted ?? 0);

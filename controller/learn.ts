@@ -1,5 +1,5 @@
 import { afterFailure, afterSuccess, type FailureClass } from "../components/policy/breaker";
-import type { FreeRoom, Room, WaitingGroup } from "../components/policy/demand";
+import type { FreeRoom, Offer, Room, WaitingGroup } from "../components/policy/demand";
 import { learnRefusals, waitsForRoom } from "../components/policy/refusals";
 import { breakerKey, type Memory, type Merged } from "./memory";
 import type { Machine, QueueView } from "./ports";
@@ -23,13 +23,14 @@ export function learn(memory: Memory, queue: QueueView, workers: readonly Merged
 }
 
 /** Room of workers that take jobs now. */
-export const freeRooms = (workers: readonly Merged[], nowMs: number): readonly FreeRoom[] =>
-  workers.flatMap((w): FreeRoom[] => {
-    const m = w.machine;
-    if (m === undefined || (w.phase !== "idle" && w.phase !== "busy") || w.unhealthy !== undefined) return [];
-    const idle = w.idleSinceMs === undefined ? {} : { idleForMs: nowMs - w.idleSinceMs };
-    return [{ type: w.type, room: roomNow(m, w.jobs), total: m.total, ...(m.ad === undefined ? {} : { ad: m.ad }), ...idle }];
-  });
+export function freeRooms(workers: readonly Merged[], nowMs: number): readonly FreeRoom[] {
+  const free: FreeRoom[] = [];
+  for (const { machine: m, type, phase, jobs, unhealthy, idleSinceMs } of workers) {
+    if (m === undefined || (phase !== "idle" && phase !== "busy") || unhealthy !== undefined) continue;
+    free.push({ type, room: roomNow(m, jobs), total: m.total, idleForMs: idleSinceMs === undefined ? undefined : nowMs - idleSinceMs });
+  }
+  return free;
+}
 
 /** An ad may be older than the jobs that the queue has there by now: each takes a core's share of what the ad calls free. */
 function roomNow(m: Machine, jobs: number): Room {
@@ -44,13 +45,21 @@ function roomNow(m: Machine, jobs: number): Room {
 function learnOffers(memory: Memory, workers: readonly Merged[]): void {
   for (const w of workers) {
     if (w.machine === undefined || w.retiring !== undefined) continue;
-    const known = memory.offers.get(w.type), { total, ad } = w.machine;
-    const most = (a: number, b = 0): number => Math.max(a, b);
-    memory.offers.set(w.type, {
-      type: w.type, learned: true, ad: ad ?? known?.ad ?? {},
-      room: { ...total, cpus: most(total.cpus, known?.room.cpus), memoryMiB: most(total.memoryMiB, known?.room.memoryMiB), diskMiB: most(total.diskMiB, known?.room.diskMiB) },
-    });
+    const known = memory.offers.get(w.type);
+    if (known === undefined || hasMore(w.machine, known)) memory.offers.set(w.type, offerOf(w.type, w.machine, known));
   }
+}
+
+/** Whether the machine shows anything that the offer does not have yet. */
+const hasMore = ({ total, ad }: Machine, { room, ad: knownAd }: Offer): boolean =>
+  total.cpus > room.cpus || total.memoryMiB > room.memoryMiB || total.diskMiB > room.diskMiB || total.resources !== room.resources || (ad !== undefined && ad !== knownAd);
+
+function offerOf(type: string, { total, ad }: Machine, known: Offer | undefined): Offer {
+  const most = (a: number, b = 0): number => Math.max(a, b);
+  return {
+    type, learned: true, ad: ad ?? known?.ad ?? {},
+    room: { ...total, cpus: most(total.cpus, known?.room.cpus), memoryMiB: most(total.memoryMiB, known?.room.memoryMiB), diskMiB: most(total.diskMiB, known?.room.diskMiB) },
+  };
 }
 
 /** A group is served where fewer of its jobs wait, or where its longest waiting one has gone. */
@@ -66,12 +75,18 @@ function servedSince(memory: Memory, queue: QueueView): ReadonlySet<string> {
 }
 
 function learnBoots(memory: Memory, workers: readonly Merged[], nowMs: number): void {
+  if (!hasJoined(memory, nowMs)) return; // most looks: nobody
   for (const w of workers) {
     const seen = memory.workers.get(w.id);
     if (seen?.joinedAtMs !== nowMs || seen.orderedAtMs === undefined) continue;
     memory.boots = [...memory.boots, nowMs - seen.orderedAtMs].slice(-REMEMBERED_BOOTS);
     for (const failureClass of ["never-joined", "boot-failed"] as const) noteSuccess(memory, w.type, failureClass, nowMs);
   }
+}
+
+function hasJoined(memory: Memory, nowMs: number): boolean {
+  for (const w of memory.workers.values()) if (w.joinedAtMs === nowMs) return true;
+  return false;
 }
 
 /** Time from an order to a worker in the pool, as nine of ten needed less than. */

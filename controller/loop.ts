@@ -2,7 +2,6 @@ import { afterProbe } from "../components/policy/refusals";
 import { DEFAULT_TYPE, type ControllerConfig } from "../components/config/controller-config";
 import type { Decision, Override } from "../components/policy/decision";
 import { isMendable } from "../components/policy/breaker";
-import { workerHostname } from "../components/policy/names";
 import { decide } from "../components/policy/scaling";
 import { act, message, noteGroupFailure, type Hands } from "./act";
 import { newMemory, type Memory, type Merged } from "./memory";
@@ -70,7 +69,7 @@ export class Controller {
     for (const e of tail) {
       const id = e.what === "created" ? /^server (\S+)$/.exec(e.why)?.[1] : undefined;
       if (id === undefined || gone.has(e.worker) || ageMs(e.at) > TAKEN_OVER_MS) continue;
-      this.memory.workers.set(id, freshWorker({ id, name: e.worker ?? id, status: "unknown", copying: true, macs: [] }, `${workerHostname(id)}.${config.poolDomain}`, nowMs));
+      this.memory.workers.set(id, freshWorker({ id, name: e.worker ?? id, status: "unknown", copying: true, macs: [] }, config.poolDomain, nowMs));
     }
   }
 
@@ -170,7 +169,7 @@ export class Controller {
       pool, queue, gate, nowMs: () => clock.monotonicMs(), defaultType: DEFAULT_TYPE, joinTimeoutSeconds: config.scaling.joinTimeoutSeconds,
       newName: (type) => `${config.gridName}-${type === DEFAULT_TYPE ? "worker" : `worker-${type}`}-${randomSuffix()}`,
       occupancy: askTogether(queue),
-      machineOf: (id) => ({ short: workerHostname(id), full: `${workerHostname(id)}.${config.poolDomain}` }),
+      poolDomain: config.poolDomain,
       drainDone: (id) => override.drainDone(id),
       journal: { write: (what, why, worker) => this.record(what, why, worker) },
     };

@@ -69,11 +69,11 @@ export interface SeenWorker {
   /** What a question for it alone said, when the list lacked it. */
   saidGone: boolean;
   /** The collector's time of its last ad, and when we saw that change. */
-  heard?: { readonly raw: number; readonly atMs: number };
+  heard?: { raw: number; atMs: number };
   unhealthy?: string;
   /** The last lines of its console are in the journal. */
   consoleTold?: boolean;
-  /** Jobs seen running there at the last look. */
+  /** Jobs seen running there at the last look, as long as none has ended there. */
   running: readonly RunningJob[];
   /** A job that ran there has left it and did not come back to the queue. */
   endedJob: boolean;
@@ -81,6 +81,8 @@ export interface SeenWorker {
   readonly gaveBackJobs: Set<string>;
   /** More slots are claimed than jobs run: jobs that the queue still calls waiting are starting there. */
   ahead?: { readonly sinceMs: number; readonly jobs: number };
+  /** Short name in the pool. */
+  readonly hostname: string;
   /** Full name in the pool, as last seen or as expected. */
   machine: string;
   address?: string;

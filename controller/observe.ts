@@ -7,7 +7,7 @@ import { isComing, isWorking, type DecisionInput, type Override } from "../compo
 import { effectiveLimits } from "../components/policy/scaling";
 import { freeRooms, leadMs, learn, lessStarting } from "./learn";
 import type { Look, Memory, Merged } from "./memory";
-import { merge } from "./merge";
+import { jobsByMachine, merge, type JobsByMachine } from "./merge";
 import type { Gate, JournalEntry, Observed, QueueView } from "./ports";
 
 /** One look at the grid, put together: what policy decides on, and what the status shows. */
@@ -45,11 +45,12 @@ const GAP_MS = 30_000;
 /** Turns a look into plain data. */
 export function picture(memory: Memory, p: PictureInput): Picture {
   const { config, override, nowMs, wallMs } = p;
-  const look = { ...p.look, pool: withAge(p.look.pool, p.look.ageMs), queue: withAge(withoutCollector(p.look.queue), p.look.ageMs) };
+  const running = jobsByMachine(p.look.queue);
+  const look = { ...p.look, pool: withAge(p.look.pool, p.look.ageMs), queue: withAge(withoutCollector(p.look.queue, running), p.look.ageMs) };
   const { pool, queue } = look;
   const gapMs = Math.max(GAP_MS, config.scaling.intervalSeconds * 1000 * GAP_INTERVALS);
   const workers = pool.known
-    ? merge(memory, { members: pool.value.members, queue, gate: p.gate, poolDomain: config.poolDomain, defaultType: DEFAULT_TYPE, pins: override.pins, billingPeriodSeconds: config.scaling.billingPeriodSeconds, gapMs, nowMs, wallMs })
+    ? merge(memory, { members: pool.value.members, queue, running, gate: p.gate, poolDomain: config.poolDomain, defaultType: DEFAULT_TYPE, pins: override.pins, billingPeriodSeconds: config.scaling.billingPeriodSeconds, gapMs, nowMs, wallMs })
     : p.previous;
   const free = pool.known && queue.known ? freeRooms(workers, nowMs) : [];
   if (pool.known && queue.known) learn(memory, queue.value, workers, free, nowMs, wallMs);
@@ -73,30 +74,29 @@ export function picture(memory: Memory, p: PictureInput): Picture {
 }
 
 function demandOf(memory: Memory, queue: QueueView, workers: readonly Merged[], free: readonly FreeRoom[], { config, override, nowMs, wallMs }: PictureInput): Demand {
-  const coming: Record<string, number> = {};
-  for (const w of workers) if (isComing(w) && w.retiring === undefined) coming[w.type] = (coming[w.type] ?? 0) + 1;
   return packDemand({
-    groups: lessStarting(memory, queue, nowMs), free, coming, offers: offersOf(memory, config, workers), refused: memory.refused,
+    groups: lessStarting(memory, queue, nowMs), free, coming: comingByType(workers), offers: offersOf(memory, config, workers), refused: memory.refused,
     most: Math.max(0, effectiveLimits(config.workers, override).max - workers.length), unreadable: queue.unreadable,
     limitsLeft: queue.limitsLeft, spareSlots: config.scaling.spareSlots, nowMs, queueNowMs: wallMs, leadMs: leadMs(memory),
   });
+}
+
+function comingByType(workers: readonly Merged[]): Readonly<Record<string, number>> {
+  const coming: Record<string, number> = {};
+  for (const w of workers) if (isComing(w) && w.retiring === undefined) coming[w.type] = (coming[w.type] ?? 0) + 1;
+  return coming;
 }
 
 /**
  * The schedd knows jobs on machines that the collector does not list: one such machine may be dead, most of them together tell of a
  * collector that has just begun. Nobody is absent or idle by its word then.
  */
-function withoutCollector(queue: Observed<QueueView>): Observed<QueueView> {
+function withoutCollector(queue: Observed<QueueView>, running: JobsByMachine): Observed<QueueView> {
   if (!queue.known || queue.partial !== undefined) return queue;
-  const { machines, running } = queue.value;
-  const listed = new Set<string>(), missing = new Set<string>();
-  for (const m of machines) listed.add(m.name);
-  let last = "";
-  for (const { machine } of running) {
-    if (machine !== last && !listed.has(machine)) missing.add(machine);
-    last = machine;
-  }
-  const lacking = missing.size;
+  const { machines } = queue.value;
+  if (running.size <= machines.length) return queue; // no more can be lacking than there are
+  const listed = new Set(machines.map((m) => m.name));
+  const lacking = [...running.keys()].filter((machine) => !listed.has(machine)).length;
   if (lacking < 2 || lacking <= machines.length) return queue;
   return { ...queue, partial: `jobs run on ${lacking} machines that the collector does not list, which lists ${machines.length}` };
 }
@@ -124,9 +124,14 @@ const isServing = (w: Merged): boolean => isComing(w) || isWorking(w);
 
 /** How many are on their way, where none of the type has ever joined. */
 function unproven(memory: Memory, type: string, workers: readonly Merged[]): number | undefined {
-  const mine = workers.filter((w) => w.type === type && w.retiring === undefined);
-  if (memory.proven.has(type) || mine.some((w) => w.everJoined)) return undefined;
-  return mine.filter(isComing).length;
+  if (memory.proven.has(type)) return undefined;
+  let coming = 0;
+  for (const w of workers) {
+    if (w.type !== type || w.retiring !== undefined) continue;
+    if (w.everJoined) return undefined;
+    if (isComing(w)) coming += 1;
+  }
+  return coming;
 }
 
 /** What a new worker of each type offers: as one has shown, or as declared. */
@@ -152,7 +157,16 @@ function verdict(side: "high" | "low", memory: Memory, { alarms }: Look, config:
 function sample(memory: Memory, look: Look, workers: readonly Merged[], config: ControllerConfig, nowMs: number): void {
   const { cpuHigh, cpuLow } = config.alarms;
   const windowSeconds = Math.max(cpuHigh.periodSeconds * cpuHigh.evaluationPeriods, cpuLow.periodSeconds * cpuLow.evaluationPeriods);
-  const uses = look.queue.known && look.pool.known ? workers.flatMap((w) => (w.machine?.cpuPercent === undefined || w.phase === "removing" ? [] : [w.machine.cpuPercent])) : [];
-  const averagePercent = uses.length > 0 ? uses.reduce((a, b) => a + b, 0) / uses.length : undefined;
+  const averagePercent = look.queue.known && look.pool.known ? averageUse(workers) : undefined;
   memory.samples = remember(memory.samples, { atMs: nowMs, averagePercent }, windowSeconds);
+}
+
+function averageUse(workers: readonly Merged[]): number | undefined {
+  let sum = 0, told = 0;
+  for (const { machine, phase } of workers) {
+    if (machine?.cpuPercent === undefined || phase === "removing") continue;
+    sum += machine.cpuPercent;
+    told += 1;
+  }
+  return told > 0 ? sum / told : undefined;
 }

@@ -171,4 +171,4 @@ export const isWorking = (w: WorkerView): boolean => w.phase === "idle" || w.pha
 /** The cloud's word that a server is off, repeated long enough and contradicted by nobody. */
 export const isSureOff = (word: Omit<OffWord, "sure">, nowMs: number): boolean =>
   !word.contradicted && word.looks >= SURE_LOOKS && nowMs - word.sinceMs >= OFF_CONFIRM_SECONDS * 1000;
-export const isDrainRequested = (i: DecisionInput, w: WorkerView): boolean => i.override.drains.some((d) => d.worker === w.id);
+export const isDrainRequested = (i: DecisionInput, w: WorkerView): boolean => i.override.drains.length > 0 && i.override.drains.some((d) => d.worker === w.id);

@@ -1,4 +1,4 @@
-import { match, prepareOffer, type MatchAnswer, type PreparedOffer } from "./classad/match";
+import { match, prepareOffers, type MatchAnswer, type PreparedOffer } from "./classad/match";
 import { Packing } from "./packing";
 
 /** What a job asks of a worker, or what a worker has: evaluated numbers in the queue's own words. */
@@ -97,7 +97,6 @@ export interface FreeRoom {
   readonly room: Room;
   /** The whole worker, for a gang or a job that needs all of it. */
   readonly total: Room;
-  readonly ad?: Readonly<Record<string, string>>;
   /** Since when it has been without a job; missing where it works. Monotonic. */
   readonly idleForMs?: number;
 }
@@ -177,10 +176,12 @@ export function packDemand(input: DemandInput): Demand {
   return new Demanding(input).result();
 }
 
-/** A group with what each type answers to it, the cheapest first. */
+/** What each type answers to a group, the cheapest first. */
+type Answers = ReadonlyMap<string, MatchAnswer>;
+
 interface Candidate {
   readonly group: WaitingGroup;
-  readonly answers: ReadonlyMap<string, MatchAnswer>;
+  readonly answers: Answers;
 }
 
 class Demanding {
@@ -196,18 +197,19 @@ class Demanding {
   constructor(private readonly input: DemandInput) {
     const cheapestFirst = [...input.offers].sort((a, b) => (a.price ?? 0) - (b.price ?? 0) || (a.type < b.type ? -1 : a.type > b.type ? 1 : 0));
     // What an ad says is read only for somebody who asks: most looks find nobody waiting.
-    this.offers = input.groups.length === 0 ? [] : cheapestFirst.map(prepareOffer);
+    this.offers = input.groups.length === 0 ? [] : prepareOffers(cheapestFirst);
     this.packing = new Packing(input.free, input.coming, cheapestFirst, input.most);
     this.limitsLeft = { ...input.limitsLeft };
   }
 
   result(): Demand {
-    const candidates = this.input.groups.flatMap((g): Candidate[] => this.asks(g));
-    // Gangs last: they take whole machines or none, and what they cannot get is not to be held back from others.
-    const order = (a: Candidate, b: Candidate): number => Number(a.group.gang !== undefined) - Number(b.group.gang !== undefined) || bySize(a.group, b.group);
-    const sure = candidates.filter((c) => this.isSure(c)).sort(order);
-    for (const c of sure) if (c.group.gang === undefined) this.pack(c, this.allowed(c.group), false); else this.packGang(c);
-    for (const c of candidates.filter((x) => !this.isSure(x)).sort(order)) this.tryOut(c);
+    const sure: Candidate[] = [], unsure: Candidate[] = [];
+    for (const g of this.input.groups) {
+      const answers = this.answersTo(g);
+      if (answers !== undefined) (this.isSure(g, answers) ? sure : unsure).push({ group: g, answers });
+    }
+    for (const c of sure.sort(inTurn)) if (c.group.gang === undefined) this.pack(c, this.allowed(c.group), false); else this.packGang(c);
+    for (const c of unsure.sort(inTurn)) this.tryOut(c);
     for (const { id, count = 1, why } of this.input.unreadable ?? []) this.reasons.push({ key: `unreadable/${id}`, exampleId: id, count, kind: "unreadable", why });
     const spare = this.packing.spare();
     this.packing.keepFree(this.input.spareSlots ?? 0);
@@ -227,32 +229,38 @@ class Demanding {
   }
 
   /** What the types say to a group that asks for workers now; nothing for one that does not. */
-  private asks(g: WaitingGroup): Candidate[] {
+  private answersTo(g: WaitingGroup): Answers | undefined {
     const { queueNowMs, leadMs } = this.input;
-    if (g.count <= 0) return [];
+    if (g.count <= 0) return undefined;
     if (g.needsNoWorker === true) return this.none(g, "no-worker-needed", "it does not run on a worker");
     if (g.notBeforeMs !== undefined && g.notBeforeMs > queueNowMs + leadMs) return this.none(g, "later", `it waits by its own wish until ${iso(g.notBeforeMs)}`);
     // What waits by its own wish is judged at the moment that it waits for.
     const atSeconds = Math.floor(Math.max(queueNowMs, g.notBeforeMs ?? 0) / 1000);
-    const answers = new Map(this.offers.map((o) => [o.offer.type, match(g, o, atSeconds)]));
-    const no = [...answers.values()].map((a) => (a.answer === "no" ? a.why : undefined));
-    if (no.length > 0 && !no.includes(undefined)) return this.none(g, "unmatchable", this.offers.length === 1 ? no[0]! : this.perType(answers));
-    return [{ group: g, answers }];
+    const answers = new Map<string, MatchAnswer>();
+    let canHelp = this.offers.length === 0;
+    for (const o of this.offers) {
+      const a = match(g, o, atSeconds);
+      answers.set(o.offer.type, a);
+      canHelp ||= a.answer !== "no";
+    }
+    return canHelp ? answers : this.none(g, "unmatchable", this.perType(answers));
   }
 
-  private none(g: WaitingGroup, kind: DemandReason["kind"], why: string): Candidate[] {
+  private none(g: WaitingGroup, kind: DemandReason["kind"], why: string): undefined {
     this.because(g, kind, why);
-    return [];
+    return undefined;
   }
 
-  private perType(answers: ReadonlyMap<string, MatchAnswer>): string {
+  private perType(answers: Answers): string {
     const said = [...answers].map(([type, a]) => ({ type, why: a.answer === "yes" ? "" : a.why }));
     const different = new Set(said.map((s) => s.why));
     return different.size === 1 ? said[0]!.why : said.slice(0, 3).map((s) => `${s.type}: ${s.why}`).join("; ");
   }
 
-  private isSure({ group, answers }: Candidate): boolean {
-    return !this.input.refused.has(group.key) && [...answers.values()].some((a) => a.answer === "yes");
+  private isSure(g: WaitingGroup, answers: Answers): boolean {
+    if (this.input.refused.has(g.key)) return false;
+    for (const a of answers.values()) if (a.answer === "yes") return true;
+    return false;
   }
 
   /** As many of its jobs as the limits outside leave; what they leave is taken. */
@@ -338,3 +346,5 @@ const RANK: Readonly<Record<DemandReason["kind"], number>> = { unmatchable: 0, r
 const iso = (ms: number): string => new Date(Math.min(8.64e15, ms)).toISOString();
 const bySize = (a: WaitingGroup, b: WaitingGroup): number =>
   b.request.cpus - a.request.cpus || b.request.memoryMiB - a.request.memoryMiB || b.request.diskMiB - a.request.diskMiB || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
+/** Gangs last: they take whole machines or none, and what they cannot get is not to be held back from others. */
+const inTurn = (a: Candidate, b: Candidate): number => Number(a.group.gang !== undefined) - Number(b.group.gang !== undefined) || bySize(a.group, b.group);

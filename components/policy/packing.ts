@@ -160,7 +160,7 @@ const carved = (job: Room): Room => ({
 
 function fits(room: Room, job: Room): boolean {
   if (job.cpus > room.cpus || job.memoryMiB > room.memoryMiB || job.diskMiB > room.diskMiB) return false;
-  return Object.entries(job.resources ?? {}).every(([name, n]) => n <= (room.resources?.[name] ?? 0));
+  return job.resources === undefined || Object.entries(job.resources).every(([name, n]) => n <= (room.resources?.[name] ?? 0));
 }
 
 function howMany(room: Room, job: Room): number {

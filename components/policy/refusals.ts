@@ -6,13 +6,15 @@ export const REFUSED_AFTER_MS = 60_000;
 const FIRST_PROBE_MS = 1_800_000;
 const LONGEST_PROBE_MS = 24 * 3_600_000;
 
+const isLongIdle = (f: FreeRoom): boolean => (f.idleForMs ?? 0) >= REFUSED_AFTER_MS;
+
 /**
  * Groups that match and yet are not served, though workers with room for them stand idle: more workers would stand idle too. What is learnt
  * of a group ends with it, and says nothing about any other. `served` tells which groups have got a machine since the last look.
  */
 export function learnRefusals(before: ReadonlyMap<string, Refusal>, groups: readonly WaitingGroup[], free: readonly FreeRoom[], served: ReadonlySet<string>, nowMs: number, queueNowMs: number): ReadonlyMap<string, Refusal> {
   const out = new Map<string, Refusal>();
-  const idle = free.filter((f) => (f.idleForMs ?? 0) >= REFUSED_AFTER_MS);
+  const idle = free.filter(isLongIdle);
   for (const g of groups) {
     if (served.has(g.key)) continue;
     const known = before.get(g.key);

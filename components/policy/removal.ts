@@ -7,14 +7,18 @@ import { BOOT_LIMIT_SECONDS, isDrainRequested, isOurs, secondsSince, SURE_LOOKS,
  */
 export function finish(i: DecisionInput, limits: Limits, paused: boolean): Decision[] {
   const needed = limits.size ?? (i.demand.placeable > 0 ? Number.POSITIVE_INFINITY : limits.min);
-  let capacity = i.workers.filter((w) => w.phase === "idle" || w.phase === "busy" || w.phase === "booting" || w.phase === "joining").length;
-  return i.workers.flatMap((w): Decision[] => {
+  let capacity = i.workers.filter(isCapacity).length;
+  const removals: Decision[] = [];
+  for (const w of i.workers) {
     const found = begun(i, w) ?? (paused ? undefined : failed(i, w) ?? (capacity > needed || isDrainRequested(i, w) ? unneeded(w) : undefined));
-    if (found === undefined) return [];
+    if (found === undefined) continue;
     if (w.phase === "booting" || w.phase === "joining") capacity -= 1;
-    return [{ do: "remove", id: w.id, ...found }];
-  });
+    removals.push({ do: "remove", id: w.id, ...found });
+  }
+  return removals;
 }
+
+const isCapacity = (w: WorkerView): boolean => w.phase === "idle" || w.phase === "busy" || w.phase === "booting" || w.phase === "joining";
 
 type Found = { readonly basis: RemovalBasis; readonly why: string } | undefined;
 

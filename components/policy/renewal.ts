@@ -21,7 +21,7 @@ export interface Renewal {
 }
 
 export function renew(i: DecisionInput, limits: Limits, staying: readonly WorkerView[]): Renewal {
-  const due = staying.filter((w) => (w.retiring !== undefined || w.unhealthy !== undefined) && w.pinned !== true);
+  const due = staying.filter(isDue);
   if (due.length === 0) return { decisions: [], surge: 0 };
   const decisions: Decision[] = due
     .filter((w) => isComing(w) && !w.admitted && w.retiring !== undefined)
@@ -49,6 +49,8 @@ export function renew(i: DecisionInput, limits: Limits, staying: readonly Worker
   }
   return { decisions, surge, ...(canary === undefined ? {} : { canary }) };
 }
+
+const isDue = (w: WorkerView): boolean => (w.retiring !== undefined || w.unhealthy !== undefined) && w.pinned !== true;
 
 function drain(workers: readonly WorkerView[], decisions: Decision[]): number {
   for (const w of workers) decisions.push({ do: "fence", id: w.id, kind: "drain", reason: REASON_RETIRING, why: w.unhealthy ?? w.retiring! });

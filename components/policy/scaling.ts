@@ -37,17 +37,15 @@ export function decide(i: DecisionInput): readonly Decision[] {
 
   const removals = finish(i, limits, paused);
   const going = new Set(removals.flatMap((d) => (d.do === "remove" ? [d.id] : [])));
-  const serving = i.workers.filter((w) => keepsPlace(i, w) && !going.has(w.id));
   const drains = operatorDrains(i, going);
-  const leaving = new Set(drains.flatMap((d) => ("id" in d ? [d.id] : [])));
-  const staying = serving.filter((w) => !leaving.has(w.id) && !isDrainRequested(i, w));
+  const staying = stayingWorkers(i, new Set([...going, ...drains.flatMap((d) => ("id" in d ? [d.id] : []))]));
   if (paused) return orHold([...removals, ...drains], "paused by the operator: the size is left as it is");
   if (i.queuePartial !== undefined) return orHold([...removals, ...drains], `HTCondor's answer is not the whole (${i.queuePartial}): the size is left as it is`);
 
   const renewal = renew(i, limits, staying);
   const renewed = new Set(renewal.decisions.flatMap((d) => ("id" in d ? [d.id] : [])));
-  const counted = staying.filter((w) => !renewed.has(w.id));
-  const starts = counted.filter((w) => w.server === "stopped" && !w.copying && w.phase === "booting").map((w): Decision => ({ do: "start", id: w.id, why: "it was made but does not run yet" }));
+  const counted = renewed.size === 0 ? staying : staying.filter((w) => !renewed.has(w.id));
+  const starts = counted.filter(isToStart).map((w): Decision => ({ do: "start", id: w.id, why: "it was made but does not run yet" }));
   const sizing = resize(i, limits, counted, renewal.surge);
   const canary = renewal.canary === undefined || sizing.some((d) => d.do === "grow") ? [] : grow(i, new Map([[renewal.canary, 1]]), limits.max - i.workers.length, "the first worker of the new definition, before an old one goes");
   const chosen = new Set(sizing.flatMap((d) => ("id" in d && d.do !== "cancelDrain" ? [d.id] : [])));
@@ -58,6 +56,13 @@ export function decide(i: DecisionInput): readonly Decision[] {
   ];
 }
 
+function stayingWorkers(i: DecisionInput, leaving: ReadonlySet<string>): readonly WorkerView[] {
+  const staying: WorkerView[] = [];
+  for (const w of i.workers) if (keepsPlace(i, w) && !leaving.has(w.id) && !isDrainRequested(i, w)) staying.push(w);
+  return staying;
+}
+
+const isToStart = (w: WorkerView): boolean => w.server === "stopped" && !w.copying && w.phase === "booting";
 const orHold = (d: readonly Decision[], why: string): readonly Decision[] => [...d, hold(why)];
 /** One missing answer does not make a worker gone: it keeps its place for a while, so that no substitute is made at once. */
 const keepsPlace = (i: DecisionInput, w: WorkerView): boolean =>

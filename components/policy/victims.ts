@@ -8,17 +8,22 @@ import { CANCEL_SETTLES_SECONDS, count, does, hold, isWorking, REASON_SCALE_IN, 
 
 const byId = (a: WorkerView, b: WorkerView): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 const rank = (w: WorkerView): number => (w.unhealthy !== undefined ? 0 : w.doubtful === true ? 1 : w.retiring !== undefined ? 2 : 3);
+const isProven = (w: WorkerView): boolean => isWorking(w) && w.proven === true;
+const isIdleVictim = (w: WorkerView): boolean => w.phase === "idle" && w.jobs === 0 && w.idleSinceMs !== undefined && w.pinned !== true;
+const isBusyVictim = (w: WorkerView): boolean => w.phase === "busy" && w.pinned !== true;
 /** The one on which a job is known to have ended goes last: the others may not work at all. */
 const spareTheProven = (workers: readonly WorkerView[]): ((w: WorkerView) => number) => {
-  const proven = workers.filter((w) => isWorking(w) && w.proven === true);
+  const proven = workers.filter(isProven);
   return (w) => rank(w) + (proven.length === 1 && proven[0] === w ? 1 : 0);
 };
 /** Idle times are compared by the minute: within one, what is paid for decides. */
 const IDLE_ALIKE_MS = 60_000;
 
 export function idleVictims(workers: readonly WorkerView[]): readonly WorkerView[] {
+  const idle = workers.filter(isIdleVictim);
+  if (idle.length < 2) return idle;
   const place = spareTheProven(workers);
-  return workers.filter((w) => w.phase === "idle" && w.jobs === 0 && w.idleSinceMs !== undefined && w.pinned !== true).sort((a, b) => place(a) - place(b) || idleOrder(a, b) || byId(a, b));
+  return idle.sort((a, b) => place(a) - place(b) || idleOrder(a, b) || byId(a, b));
 }
 
 function idleOrder(a: WorkerView, b: WorkerView): number {
@@ -29,7 +34,7 @@ function idleOrder(a: WorkerView, b: WorkerView): number {
 
 /** Those whose oldest job began last lose least by waiting for it: and are back soonest if needed. */
 const busyVictims = (workers: readonly WorkerView[]): readonly WorkerView[] =>
-  workers.filter((w) => w.phase === "busy" && w.pinned !== true).sort((a, b) => rank(a) - rank(b) || (b.oldestJobStartMs ?? 0) - (a.oldestJobStartMs ?? 0) || byId(a, b));
+  workers.filter(isBusyVictim).sort((a, b) => rank(a) - rank(b) || (b.oldestJobStartMs ?? 0) - (a.oldestJobStartMs ?? 0) || byId(a, b));
 
 /** May be asked to close itself: whoever was just taken back may be getting a job in this moment. */
 export const isSettled = (i: DecisionInput, w: WorkerView): boolean => w.cancelledAtMs === undefined || secondsSince(i, w.cancelledAtMs) >= CANCEL_SETTLES_SECONDS;
@@ -55,7 +60,7 @@ export function shrinkIdle(i: DecisionInput, limits: Limits, staying: readonly W
   const { idleSeconds, cooldownSeconds, shrinkStep, spareSlots = 0 } = i.scaling;
   const working = staying.filter(isWorking);
   const beyond = working.length - limits.min; // guard: what never joined is no capacity
-  const proven = working.filter((w) => w.proven === true);
+  const proven = working.filter(isProven);
   // The only one that is known to work stays as long as there are others that have shown nothing yet.
   const last = proven.length === 1 && working.length > 1 && working.every((w) => w.phase === "idle") ? proven[0] : undefined;
   const idle = idleVictims(working).filter((w) => isSettled(i, w) && w !== last);

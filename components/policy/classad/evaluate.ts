@@ -1,13 +1,11 @@
 import { call } from "./functions";
 import type { BinaryOperator, Expr } from "./parse";
-import { boolean, ERROR, integer, numeric, real, truth, UNDEFINED, UNKNOWN, type Ad, type Value } from "./value";
+import { boolean, ERROR, integer, numeric, real, truth, UNDEFINED, UNKNOWN, type Ad, type Clock, type Value } from "./value";
 
 /** What an expression is evaluated in: its own ad, and the one it is matched against. */
-export interface Scope {
+export interface Scope extends Clock {
   readonly my: Ad;
   readonly target?: Ad;
-  /** For time() and CurrentTime. */
-  readonly nowSeconds: number;
 }
 
 /** HTCondor's own limit of recursion. */
@@ -19,7 +17,7 @@ const MOST_TEXT = 256 * 1024;
 
 /** The value of an expression. Never throws: what takes too long is `unknown`, for it may have any value. */
 export function evaluate(expr: Expr, scope: Scope): Value {
-  const run = new Run(scope.nowSeconds);
+  const run = new Run(scope);
   const value = run.value(expr, { my: scope.my, target: scope.target, inner: undefined });
   return run.exhausted ? UNKNOWN : value;
 }
@@ -44,7 +42,7 @@ export class Run {
   /** What stands around a nested ad. */
   private readonly homes = new Map<Ad, Frame["inner"]>();
 
-  constructor(readonly nowSeconds: number) {}
+  constructor(private readonly clock: Clock) {}
 
   value(expr: Expr, frame: Frame): Value {
     this.steps += 1;
@@ -67,7 +65,7 @@ export class Run {
       case "unary": return unary(expr.op, this.value(expr.a, frame));
       case "binary": return this.chain(expr, frame);
       case "if": return this.choose(expr.test, expr.then, expr.otherwise, frame);
-      case "call": return call(expr.name, expr.args, (e) => this.value(e, frame), this.nowSeconds);
+      case "call": return call(expr.name, expr.args, (e) => this.value(e, frame), this.clock);
       case "list": return { kind: "list", value: expr.items.map((e) => this.value(e, frame)) };
       case "ad": return { kind: "ad", value: this.nested(expr.attributes, frame) };
       case "index": return this.index(this.value(expr.a, frame), this.value(expr.at, frame), frame);
@@ -126,7 +124,7 @@ export class Run {
     const theirs = frame.target === undefined ? undefined : this.find(name, frame.target, flip(frame));
     if (mine === undefined && theirs !== undefined) return theirs;
     if (mine !== undefined) return mine;
-    return name.toLowerCase() === "currenttime" ? integer(this.nowSeconds) : UNDEFINED;
+    return name.toLowerCase() === "currenttime" ? integer(this.clock.nowSeconds) : UNDEFINED;
   }
 
   /** Undefined where the ad certainly has no such attribute. */

@@ -1,21 +1,21 @@
 import { compare, identical } from "./evaluate";
 import type { Expr } from "./parse";
 import { matches } from "./regex";
-import { boolean, ERROR, FALSE, integer, numeric, real, show, string, TRUE, truth, UNDEFINED, UNKNOWN, type Value } from "./value";
+import { boolean, ERROR, FALSE, integer, numeric, real, show, string, TRUE, truth, UNDEFINED, UNKNOWN, type Clock, type Value } from "./value";
 
 /*
  * The functions that jobs use, as HTCondor 23.9.6 has them (test/unit/policy/classad/differential.json is its own word). What is not
  * here gives `unknown`: the job may run, and one worker will tell.
  */
-type Strict = (args: readonly Value[], nowSeconds: number) => Value;
+type Strict = (args: readonly Value[], clock: Clock) => Value;
 
 /** Evaluates a call. Unknown arguments give an unknown answer, except where the function decides without them. */
-export function call(name: string, args: readonly Expr[], value: (e: Expr) => Value, nowSeconds: number): Value {
+export function call(name: string, args: readonly Expr[], value: (e: Expr) => Value, clock: Clock): Value {
   if (name === "ifthenelse") return args.length === 3 ? choose(value(args[0]!), () => value(args[1]!), () => value(args[2]!)) : ERROR;
   const strict = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
   const values = args.map(value);
   if (strict === undefined || values.some(hides)) return UNKNOWN;
-  return strict(values, nowSeconds);
+  return strict(values, clock);
 }
 
 const hides = (v: Value): boolean => v.kind === "unknown" || (v.kind === "list" && v.value.some(hides));
@@ -230,10 +230,10 @@ const FUNCTIONS: Readonly<Record<string, Strict>> = {
     if (v!.kind === "string" || v!.kind === "list") return integer(v!.value.length);
     return v!.kind === "ad" ? integer([...v!.value.names()].length) : v!.kind === "undefined" ? UNDEFINED : ERROR;
   },
-  member: (a) => (a.length === 2 && a[0]!.kind === "undefined" ? UNDEFINED : member((x, y) => compare("==", x, y))(a, 0)),
+  member: (a, clock) => (a.length === 2 && a[0]!.kind === "undefined" ? UNDEFINED : member((x, y) => compare("==", x, y))(a, clock)),
   identicalmember: member((x, y) => boolean(identical(x, y) === true)),
   anycompare: compared(true), allcompare: compared(false),
-  sum: aggregate(total, integer(0)), avg: (a) => (a[0]?.kind === "list" && a[0].value.length === 0 ? integer(0) : aggregate((n) => total(n) / n.length, integer(0), true)(a, 0)),
+  sum: aggregate(total, integer(0)), avg: (a, clock) => (a[0]?.kind === "list" && a[0].value.length === 0 ? integer(0) : aggregate((n) => total(n) / n.length, integer(0), true)(a, clock)),
   min: aggregate((n) => Math.min(...n), UNDEFINED), max: aggregate((n) => Math.max(...n), UNDEFINED),
   pow: (a) => {
     const x = toNumber(a[0]), y = toNumber(a[1]);
@@ -241,7 +241,7 @@ const FUNCTIONS: Readonly<Record<string, Strict>> = {
     return a.every((v) => v.kind === "integer") && y >= 0 ? integer(x ** y) : real(x ** y);
   },
   quantize: quantized,
-  time: (_, nowSeconds) => integer(nowSeconds),
+  time: (_, clock) => integer(clock.nowSeconds),
   regexp: found, stringlist_regexpmember: foundInList,
   stringlistmember: inList((a, b) => a === b), stringlistimember: inList((a, b) => a.toLowerCase() === b.toLowerCase()),
   stringlistsize: ofList((l) => integer(l.length)), stringlistsum: ofNumbers(total, real(0)), stringlistavg: ofNumbers((n) => total(n) / n.length, real(0)),

@@ -1,8 +1,9 @@
 import type { Offer, Room, WaitingGroup } from "../demand";
 import { adOfTexts, clauses, references, unparse } from "./ad";
-import { evaluate } from "./evaluate";
+import { evaluate, type Scope } from "./evaluate";
 import type { Expr } from "./parse";
-import { show, truth, type Ad, type Value } from "./value";
+import { Remembered } from "./remembered";
+import { show, truth, type Ad, type Clock, type Value } from "./value";
 
 /** `unknown`: nobody can say before a worker of that type is there; worth one try. */
 export type MatchAnswer = { readonly answer: "yes" } | { readonly answer: "no" | "unknown"; readonly why: string };
@@ -28,18 +29,48 @@ const OF_JOBS = Object.fromEntries(
   "MemoryUsage ResidentSetSize ImageSize DiskUsage NumJobStarts NumShadowStarts NumJobMatches JobStatus QDate TransferInputSizeMB JobVMMemory".split(" ").map((n) => [n, "undefined"]),
 );
 
-/** What of an offer the reasons for many groups share. */
-export interface PreparedOffer {
-  readonly offer: Offer;
+/** A new worker as an ad, with what it has answered so far. */
+interface NewWorker {
   /** With everything that is known or expected. */
   readonly likely: Ad;
   /** With what is certain alone. */
   readonly certain: Ad;
+  /** By all texts of the job's ad. */
+  readonly answers: Remembered<MatchAnswer>;
 }
 
-/** A new worker of this type as an ad: whole and empty, under a name that nobody has had. */
-export function prepareOffer(offer: Offer): PreparedOffer {
-  const { room, ad, learned } = offer;
+/** What of an offer the reasons for many groups share. */
+export interface PreparedOffer extends NewWorker {
+  readonly offer: Offer;
+}
+
+/** Those of the last look, by all that they are made from: an offer is the same from look to look. */
+let workers: ReadonlyMap<string, NewWorker> = new Map();
+
+/** A new worker of each type as an ad: whole and empty, under a name that nobody has had. To be called once in a look, with all offers. */
+export function prepareOffers(offers: readonly Offer[]): readonly PreparedOffer[] {
+  const now = new Map<string, NewWorker>();
+  const prepared = offers.map((offer): PreparedOffer => {
+    const texts = textsOf(offer);
+    const key = JSON.stringify(texts);
+    const worker = now.get(key) ?? workers.get(key) ?? newWorker(texts);
+    now.set(key, worker);
+    return { offer, ...worker };
+  });
+  for (const worker of now.values()) worker.answers.nextLook();
+  workers = now;
+  return prepared;
+}
+
+/** Everything that an answer of the worker depends on. */
+interface WorkerTexts {
+  readonly known: Readonly<Record<string, string>>;
+  /** Without a single attribute of a real ad there is nothing decisive about it, whoever says that it was learnt. */
+  readonly decisive: boolean;
+  readonly closed: boolean;
+}
+
+function textsOf({ room, ad, learned }: Offer): WorkerTexts {
   const own = Object.fromEntries(Object.entries(ad).filter(([name]) => !OF_ITS_OWN.has(name.toLowerCase())));
   const sizes: Record<string, string> = {
     Cpus: `${room.cpus}`, Memory: `${room.memoryMiB}`, Disk: `${Math.floor(room.diskMiB * 1024)}`, TotalCpus: `${room.cpus}`, TotalSlotCpus: `${room.cpus}`,
@@ -49,12 +80,13 @@ export function prepareOffer(offer: Offer): PreparedOffer {
   };
   for (const [name, count] of Object.entries(room.resources ?? {})) Object.assign(sizes, { [name]: `${count}`, [`TotalSlot${name}`]: `${count}`, [`Total${name}`]: `${count}` });
   const name = newName(ad);
-  // Without a single attribute of a real ad there is nothing decisive about it, whoever says that it was learnt.
   const decisive = learned && Object.keys(ad).length > 0;
   const known = { ...OF_JOBS, ...drop(own, [...Object.keys(sizes), "Machine", "Name"]), ...sizes, ...name };
-  const closed = decisive && Object.keys(name).length > 0;
-  return { offer, likely: adOfTexts({ ...EXPECTED, ...known }, !closed, OF_ITS_OWN), certain: adOfTexts(known, !decisive, OF_ITS_OWN) };
+  return { known, decisive, closed: decisive && Object.keys(name).length > 0 };
 }
+
+const newWorker = ({ known, decisive, closed }: WorkerTexts): NewWorker =>
+  ({ likely: adOfTexts({ ...EXPECTED, ...known }, !closed, OF_ITS_OWN), certain: adOfTexts(known, !decisive, OF_ITS_OWN), answers: new Remembered() });
 
 /** A worker that does not exist yet has a name of its own in the pool's domain. */
 function newName(ad: Readonly<Record<string, string>>): Record<string, string> {
@@ -72,20 +104,25 @@ const drop = (of: Readonly<Record<string, string>>, names: readonly string[]): R
 export function match(group: Pick<WaitingGroup, "request" | "ad">, to: PreparedOffer, nowSeconds: number): MatchAnswer {
   const misfit = whyNever(group.request, to.offer.room);
   if (misfit !== undefined) return { answer: "no", why: misfit };
-  const job = adOfTexts(group.ad, false);
+  // Nothing but its ad, the worker and, where an expression asks for it, the time decides from here on.
+  return to.answers.get(JSON.stringify(group.ad), nowSeconds, (clock) => matchAds(group.ad, to, clock));
+}
+
+function matchAds(ad: WaitingGroup["ad"], to: NewWorker, clock: Clock): MatchAnswer {
+  const job = adOfTexts(ad, false);
   const requirements = job.get("Requirements");
   // No Requirements at all: nothing is asked beyond the sizes (a group that was made without its ad).
   if (requirements !== undefined) {
-    const certainly = judge(requirements, { my: job, target: to.certain, nowSeconds });
+    const certainly = judge(requirements, job, to.certain, clock);
     if (certainly.answer === "no") return says("no", certainly, to.certain);
     if (certainly.answer !== "yes") {
-      const likely = judge(requirements, { my: job, target: to.likely, nowSeconds });
+      const likely = judge(requirements, job, to.likely, clock);
       if (likely.answer !== "yes") return says("unknown", likely, to.likely);
     }
   }
   const start = to.likely.get("Requirements");
   if (start === undefined) return { answer: "yes" };
-  const accepts = judge(start, { my: to.likely, target: job, nowSeconds });
+  const accepts = judge(start, to.likely, job, clock);
   if (accepts.answer === "yes") return { answer: "yes" };
   const why = `the worker's own START or Requirements: ${unparse(accepts.clause).slice(0, 200)} is ${show(accepts.value)} for it`;
   return { answer: to.certain.open || accepts.answer === "unknown" ? "unknown" : "no", why };
@@ -94,7 +131,13 @@ export function match(group: Pick<WaitingGroup, "request" | "ad">, to: PreparedO
 type Judged = { readonly answer: "yes" } | { readonly answer: "no" | "unknown"; readonly clause: Expr; readonly value: Value };
 
 /** The first part of a conjunction that does not hold, certainly before possibly. */
-function judge(expr: Expr, scope: { readonly my: Ad; readonly target: Ad; readonly nowSeconds: number }): Judged {
+function judge(expr: Expr, my: Ad, target: Ad, clock: Clock): Judged {
+  const scope: Scope = {
+    my, target,
+    get nowSeconds() {
+      return clock.nowSeconds;
+    },
+  };
   let open: Judged | undefined;
   for (const clause of clauses(expr)) {
     const value = evaluate(clause, scope);

@@ -31,6 +31,11 @@ export interface Ad {
   names(): Iterable<string>;
 }
 
+/** For time() and CurrentTime; asked only where an expression reads it. */
+export interface Clock {
+  readonly nowSeconds: number;
+}
+
 /** What ClassAds take for true or false; undefined where the value is neither. */
 export function truth(v: Value): boolean | undefined {
   if (v.kind === "boolean") return v.value;

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expressionTexts } from "../../../../components/policy/classad/ad";
-import { match, prepareOffer } from "../../../../components/policy/classad/match";
+import { match, prepareOffers } from "../../../../components/policy/classad/match";
 import type { Offer, Room } from "../../../../components/policy/demand";
 import { packageRoot } from "../../../../tools/paths";
 
@@ -21,7 +21,7 @@ const job = (more = "", over: { request?: Partial<Room>; ad?: Record<string, str
 });
 const NOW = 1_800_000_000;
 const answer = (offer: Offer, j: ReturnType<typeof job>): string => {
-  const a = match(j, prepareOffer(offer), NOW);
+  const a = match(j, prepareOffers([offer])[0]!, NOW);
   return a.answer === "yes" ? "yes" : `${a.answer}: ${a.why}`;
 };
 
