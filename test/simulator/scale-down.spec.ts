@@ -38,7 +38,7 @@ describe("scaling down in simulated grids", () => {
       ends?.();
       if (!manual) sim.arrivals = false;
       // A worker that was cut off is given up only when its jobs have been.
-      const arrived = await sim.runUntil(() => sim.members === to, 1_500);
+      const arrived = await sim.runUntil(() => sim.members === to, 3_000);
       removed += sim.cloud.deleted;
       refused += sim.journalOf("fence-refused").length;
       lies += sim.cloud.lies.told;

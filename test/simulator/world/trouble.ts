@@ -28,7 +28,7 @@ export function trouble(sim: GridSimulator, dice: Dice): () => void {
   for (let i = 0; i < 2; i += 1) {
     now(0.25, 60_000, () => {
       const id = anybody();
-      if (id !== undefined) queue.cutOff(id, dice.chance(0.8) ? dice.between(5_000, 200_000) : dice.between(200_000, 500_000));
+      if (id !== undefined) queue.cutOff(id, dice.chance(0.8) ? dice.between(5_000, 200_000) : dice.between(900_000, 1_500_000));
     });
   }
   now(0.15, 60_000, () => {
