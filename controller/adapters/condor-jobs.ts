@@ -60,6 +60,7 @@ export function parseCounted(ads: readonly Ad[]): readonly Counted[] {
 }
 
 export const isWaiting = (c: Counted): boolean => c.status === WAITING;
+export const isRunning = (c: Counted): boolean => c.status === RUNNING_STATUS || c.status === TRANSFERRING;
 export const needsWorker = (c: Counted): boolean => !NEEDS_NO_WORKER.has(c.universe);
 
 export function countsOf(rows: readonly Counted[]): { waiting: number; running: number; held: number; suspended: number } {

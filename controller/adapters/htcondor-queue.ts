@@ -1,9 +1,9 @@
 import { adOfTexts, expressionTexts, references } from "../../components/policy/classad/ad";
-import type { QueueJob, UnreadableJob, WaitingGroup } from "../../components/policy/demand";
+import type { QueueJob, RunningJob, UnreadableJob, WaitingGroup } from "../../components/policy/demand";
 import { known, type Machine, type Observed, type Queue, type QueueView } from "../ports";
 import type { RunCommand } from "../run-command";
 import {
-  ALIKE_BY, COUNTED_BY, countsOf, groupOf, isWaiting, LISTED_ATTRIBUTES, missingNames, needsWorker, parseAutoClusters, parseCounted, parseLimitSettings, parseListed, parseOccupied,
+  ALIKE_BY, COUNTED_BY, countsOf, groupOf, isRunning, isWaiting, LISTED_ATTRIBUTES, missingNames, needsWorker, parseAutoClusters, parseCounted, parseLimitSettings, parseListed, parseOccupied,
   RUNNING, RUNNING_ATTRIBUTES, type Counted, type GroupContext, type Occupied,
 } from "./condor-jobs";
 import { MACHINE_ATTRIBUTES, number, parseAds, parseMachines, resourceNames, type Ad } from "./condor-parse";
@@ -24,6 +24,8 @@ export interface HtcondorOptions {
 /** Clusters whose time of submission is asked for in one look. */
 const MOST_NEW_CLUSTERS = 10;
 const MOST_CLUSTERS_KNOWN = 20_000;
+/** So often the jobs are counted again in one look when a negotiation came in between. */
+const MOST_COUNTS = 2;
 /** Attributes beyond the usual that jobs may be told apart by. */
 const MOST_NAMES = 60;
 const MOST_UNREADABLE = 20, MOST_RETURNED = 1_000;
@@ -32,6 +34,13 @@ const MOST_SAMPLES = 3;
 const SAMPLE_MS = 600_000, SETTINGS_MS = 60_000;
 /** HTCondor's CONCURRENCY_LIMIT_DEFAULT: no limit. */
 const NO_LIMIT = 2_308_032;
+
+/** Jobs on machines, all jobs as counted, and the waiting ones with what they ask for. */
+interface SeenJobs {
+  readonly occupied: Occupied;
+  readonly rows: readonly Counted[];
+  readonly waiting: readonly (readonly [Counted, Ad])[];
+}
 
 /**
  * HTCondor through its own tools, on the master. The schedd counts jobs that are alike itself, in a child process: measured at 100,000
@@ -51,28 +60,68 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
     this.nowMs = nowMs;
   }
 
-  /** Jobs on machines are asked for before those that wait: one that starts meanwhile is missed for a moment, and none is counted twice. */
   async observe(): Promise<Observed<QueueView>> {
-    const [machines, occupied, clusters, schedd] = await Promise.all([this.machines(), this.occupied(), this.autoClusters(), this.schedd()]);
+    const [machines, schedd, seen] = await Promise.all([this.machines(), this.schedd(), this.seenJobs()]);
     if (!machines.known) return machines;
-    if (!occupied.known) return occupied;
-    const rows = await this.count(COUNTED_BY);
-    if (!rows.known) return rows;
-    const waiting = rows.value.filter(isWaiting);
-    const unseen = waiting.filter((r) => needsWorker(r) && !clusters.has(r.autoCluster ?? Number.NaN));
-    const more = unseen.length === 0 ? known<readonly Counted[]>([]) : await this.countUnseen(unseen);
-    if (!more.known) return more;
-    const seen = waiting.filter((r) => !unseen.includes(r));
-    await this.learnQueueTimes([...seen, ...more.value]);
-    const groups = this.groups([...seen.map((r) => [r, clusters.get(r.autoCluster ?? Number.NaN) ?? {}] as const), ...more.value.map((r) => [r, r.ad] as const)]);
-    const limitsLeft = await this.limitsLeft(groups.groups, occupied.value);
+    if (!seen.known) return seen;
+    const { occupied, rows, waiting } = seen.value;
+    const groups = this.groups(waiting);
+    const limitsLeft = await this.limitsLeft(groups.groups, occupied);
     return known({
-      machines: await this.withSamples(machines.value), groups: groups.groups, running: occupied.value.running,
-      counts: { ...countsOf(rows.value), ...(schedd.done === undefined ? {} : { done: schedd.done }) },
+      machines: await this.withSamples(machines.value), groups: groups.groups, running: occupied.running,
+      counts: { ...countsOf(rows), ...(schedd.done === undefined ? {} : { done: schedd.done }) },
       ...(groups.unreadable.length === 0 ? {} : { unreadable: groups.unreadable.slice(0, MOST_UNREADABLE) }),
-      ...(occupied.value.returned.length === 0 ? {} : { returned: occupied.value.returned.slice(0, MOST_RETURNED) }),
+      ...(occupied.returned.length === 0 ? {} : { returned: occupied.returned.slice(0, MOST_RETURNED) }),
       ...(limitsLeft === undefined ? {} : { limitsLeft }),
     });
+  }
+
+  /**
+   * Jobs on machines are asked for right before those that wait: one that starts meanwhile is missed for a moment, and none is counted twice.
+   * What the waiting ones ask for comes after their count: by then no negotiation can have given a counted job an autocluster that is not told.
+   */
+  private async seenJobs(): Promise<Observed<SeenJobs>> {
+    const askedSeconds = this.nowSeconds();
+    const occupied = await this.occupied(RUNNING);
+    if (!occupied.known) return occupied;
+    for (let again = 0; ; again += 1) {
+      const rows = await this.count(COUNTED_BY);
+      if (!rows.known) return rows;
+      const waiting = rows.value.filter(isWaiting);
+      const [ads, started] = await Promise.all([this.adsOf(waiting), this.startedSince(askedSeconds, occupied.value, rows.value), this.learnQueueTimes(waiting)]);
+      if (!ads.known) return ads;
+      // Jobs were negotiated for between count and question: nobody has told what they ask for, and a new worker would come a look later.
+      if (ads.value.missing && again < MOST_COUNTS) continue;
+      return known({ occupied: { ...occupied.value, running: [...occupied.value.running, ...started] }, rows: rows.value, waiting: ads.value.waiting });
+    }
+  }
+
+  /** What each of these kinds of jobs asks for. `missing`: of some that nobody has negotiated for, fewer were found than counted. */
+  private async adsOf(waiting: readonly Counted[]): Promise<Observed<{ readonly waiting: readonly (readonly [Counted, Ad])[]; readonly missing: boolean }>> {
+    const fresh = waiting.filter((r) => needsWorker(r) && r.autoCluster === undefined);
+    const [clusters, early] = await Promise.all([this.autoClusters(waiting), this.countUnseen(fresh)]);
+    if (!early.known) return early;
+    const told = (r: Counted): boolean => !needsWorker(r) || (r.autoCluster !== undefined && clusters.has(r.autoCluster));
+    const late = await this.countUnseen(waiting.filter((r) => r.autoCluster !== undefined && !told(r)));
+    if (!late.known) return late;
+    const more = [...early.value, ...late.value];
+    await this.learnQueueTimes(more);
+    const jobs = (of: readonly Counted[]): number => of.reduce((n, r) => n + r.count, 0);
+    return known({
+      waiting: [...waiting.filter(told).map((r) => [r, clusters.get(r.autoCluster ?? Number.NaN) ?? {}] as const), ...more.map((r) => [r, r.ad] as const)],
+      missing: jobs(early.value) < jobs(fresh),
+    });
+  }
+
+  /** Jobs that the count calls running and the question before it did not show: the places that they took are not free. */
+  private async startedSince(seconds: number, before: Occupied, rows: readonly Counted[]): Promise<readonly RunningJob[]> {
+    const known = new Set(before.running.map((j) => j.id));
+    const lacking = rows.filter((r) => isRunning(r) && needsWorker(r)).reduce((n, r) => n + r.count, 0) - before.running.filter((j) => j.state === "running").length;
+    if (lacking <= 0) return [];
+    const answer = await this.occupied(`JobStatus == 2 && RemoteHost =!= undefined && JobCurrentStartDate >= ${seconds - 1}`);
+    if (!answer.known) return [];
+    // The earliest: later ones may have been waiting still when they were counted.
+    return answer.value.running.filter((j) => !known.has(j.id)).sort((a, b) => (a.startedAtMs ?? 0) - (b.startedAtMs ?? 0)).slice(0, lacking);
   }
 
   async jobs(limit: number): Promise<Observed<readonly QueueJob[]>> {
@@ -100,13 +149,17 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
     return this.tools.read("condor_status", () => parseMachines(list));
   }
 
-  private occupied(): Promise<Observed<Occupied>> {
-    return this.tools.ask("condor_q", ["-allusers", "-json", "-attributes", RUNNING_ATTRIBUTES.join(","), "-constraint", RUNNING], (t) => parseOccupied(parseAds(t)));
+  private occupied(which: string): Promise<Observed<Occupied>> {
+    return this.tools.ask("condor_q", ["-allusers", "-json", "-attributes", RUNNING_ATTRIBUTES.join(","), "-constraint", which], (t) => parseOccupied(parseAds(t)));
   }
 
-  /** Significant attributes of the jobs that a negotiation has seen. None where the tool fails: then they are counted by all that may matter. */
-  private async autoClusters(): Promise<ReadonlyMap<number, Ad>> {
-    const answer = await this.tools.ask("condor_q", ["-allusers", "-autocluster", "-json"], (t) => parseAutoClusters(parseAds(t)));
+  /**
+   * Significant attributes of the jobs that a negotiation has seen. None where the tool fails: then they are counted by all that may matter.
+   * Without the constraint the schedd also tells of jobs that are gone, until it negotiates again (4 MB after a batch of 10,000 kinds).
+   */
+  private async autoClusters(waiting: readonly Counted[]): Promise<ReadonlyMap<number, Ad>> {
+    if (!waiting.some((r) => needsWorker(r) && r.autoCluster !== undefined)) return new Map();
+    const answer = await this.tools.ask("condor_q", ["-allusers", "-autocluster", "-json", "-constraint", "JobCount > 0"], (t) => parseAutoClusters(parseAds(t)));
     return answer.known ? answer.value : new Map();
   }
 
@@ -123,6 +176,7 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
 
   /** Waiting jobs whose significant attributes nobody has worked out yet: told apart by everything that their Requirements and requests refer to. */
   private async countUnseen(unseen: readonly Counted[]): Promise<Observed<readonly Counted[]>> {
+    if (unseen.length === 0) return known([]);
     const ids = [...new Set(unseen.flatMap((r) => (r.autoCluster === undefined ? [] : [r.autoCluster])))];
     const constraint = `JobStatus == 1 && (AutoClusterId =?= undefined${ids.length > 0 ? ` || member(AutoClusterId, {${ids.join(",")}})` : ""})`;
     let answer: Observed<readonly Counted[]>;
