@@ -3,7 +3,7 @@ import type { QueueJob, RunningJob, UnreadableJob, WaitingGroup } from "../../co
 import { known, type Machine, type Observed, type Queue, type QueueView } from "../ports";
 import type { RunCommand } from "../run-command";
 import {
-  ALIKE_BY, COUNTED_BY, countsOf, groupOf, isRunning, isWaiting, LISTED_ATTRIBUTES, missingNames, needsWorker, parseAutoClusters, parseCounted, parseLimitSettings, parseListed, parseOccupied,
+  ALIKE_BY, COUNTED_BY, countsOf, groupOf, isRunning, isWaiting, KnownKinds, LISTED_ATTRIBUTES, missingNames, needsWorker, parseAutoClusters, parseCounted, parseLimitSettings, parseListed, parseOccupied,
   RUNNING, RUNNING_ATTRIBUTES, type Counted, type GroupContext, type Occupied,
 } from "./condor-jobs";
 import { MACHINE_ATTRIBUTES, number, parseAds, parseMachines, resourceNames, type Ad } from "./condor-parse";
@@ -24,6 +24,7 @@ export interface HtcondorOptions {
 /** Clusters whose time of submission is asked for in one look. */
 const MOST_NEW_CLUSTERS = 10;
 const MOST_CLUSTERS_KNOWN = 20_000;
+const NO_AD: Ad = {};
 /** So often the jobs are counted again in one look when a negotiation came in between. */
 const MOST_COUNTS = 2;
 /** Attributes beyond the usual that jobs may be told apart by. */
@@ -51,6 +52,7 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
   private readonly names = new Map<string, string>();
   private readonly resources = new Map<string, string>();
   private readonly queuedAt = new Map<number, number>();
+  private readonly kinds = new KnownKinds();
   /** One whole ad for each kind of worker, by what tells kinds apart. */
   private readonly samples = new Map<string, { readonly machine: string; readonly atMs: number; readonly ad: Readonly<Record<string, string>> }>();
   private settings: { readonly atMs: number; readonly limits: Readonly<Record<string, number>>; readonly other: number } | undefined;
@@ -76,41 +78,35 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
     });
   }
 
-  /**
-   * Jobs on machines are asked for right before those that wait: one that starts meanwhile is missed for a moment, and none is counted twice.
-   * What the waiting ones ask for comes after their count: by then no negotiation can have given a counted job an autocluster that is not told.
-   */
+  /** Jobs on machines are asked for right before those that wait: one that starts meanwhile is missed for a moment, and none is counted twice. */
   private async seenJobs(): Promise<Observed<SeenJobs>> {
     const askedSeconds = this.nowSeconds();
     const occupied = await this.occupied(RUNNING);
     if (!occupied.known) return occupied;
     for (let again = 0; ; again += 1) {
-      const rows = await this.count(COUNTED_BY);
+      const [rows, clusters] = await Promise.all([this.count(COUNTED_BY), this.autoClusters()]);
       if (!rows.known) return rows;
       const waiting = rows.value.filter(isWaiting);
-      const [ads, started] = await Promise.all([this.adsOf(waiting), this.startedSince(askedSeconds, occupied.value, rows.value), this.learnQueueTimes(waiting)]);
+      const [ads, started] = await Promise.all([this.adsOf(waiting, clusters), this.startedSince(askedSeconds, occupied.value, rows.value), this.learnQueueTimes(waiting)]);
       if (!ads.known) return ads;
-      // Jobs were negotiated for between count and question: nobody has told what they ask for, and a new worker would come a look later.
+      // A negotiation came in between, and nobody has told what these jobs ask for: without another count they would wait for the next look.
       if (ads.value.missing && again < MOST_COUNTS) continue;
       return known({ occupied: { ...occupied.value, running: [...occupied.value.running, ...started] }, rows: rows.value, waiting: ads.value.waiting });
     }
   }
 
-  /** What each of these kinds of jobs asks for. `missing`: of some that nobody has negotiated for, fewer were found than counted. */
-  private async adsOf(waiting: readonly Counted[]): Promise<Observed<{ readonly waiting: readonly (readonly [Counted, Ad])[]; readonly missing: boolean }>> {
-    const fresh = waiting.filter((r) => needsWorker(r) && r.autoCluster === undefined);
-    const [clusters, early] = await Promise.all([this.autoClusters(waiting), this.countUnseen(fresh)]);
-    if (!early.known) return early;
-    const told = (r: Counted): boolean => !needsWorker(r) || (r.autoCluster !== undefined && clusters.has(r.autoCluster));
-    const late = await this.countUnseen(waiting.filter((r) => r.autoCluster !== undefined && !told(r)));
-    if (!late.known) return late;
-    const more = [...early.value, ...late.value];
-    await this.learnQueueTimes(more);
+  /** What each of these kinds of jobs asks for. `missing`: of those that are in none of the autoclusters, fewer were found than counted. */
+  private async adsOf(waiting: readonly Counted[], clusters: ReadonlyMap<number, Ad>): Promise<Observed<{ readonly waiting: SeenJobs["waiting"]; readonly missing: boolean }>> {
+    const told: (readonly [Counted, Ad])[] = [], untold: Counted[] = [];
+    for (const r of waiting) {
+      const ad = needsWorker(r) ? clusters.get(r.autoCluster ?? Number.NaN) : NO_AD;
+      if (ad === undefined) untold.push(r); else told.push([r, ad]);
+    }
+    const more = await this.countUnseen(untold);
+    if (!more.known) return more;
+    await this.learnQueueTimes(more.value);
     const jobs = (of: readonly Counted[]): number => of.reduce((n, r) => n + r.count, 0);
-    return known({
-      waiting: [...waiting.filter(told).map((r) => [r, clusters.get(r.autoCluster ?? Number.NaN) ?? {}] as const), ...more.map((r) => [r, r.ad] as const)],
-      missing: jobs(early.value) < jobs(fresh),
-    });
+    return known({ waiting: [...told, ...more.value.map((r) => [r, r.ad] as const)], missing: jobs(more.value) < jobs(untold) });
   }
 
   /** Jobs that the count calls running and the question before it did not show: the places that they took are not free. */
@@ -157,8 +153,7 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
    * Significant attributes of the jobs that a negotiation has seen. None where the tool fails: then they are counted by all that may matter.
    * Without the constraint the schedd also tells of jobs that are gone, until it negotiates again (4 MB after a batch of 10,000 kinds).
    */
-  private async autoClusters(waiting: readonly Counted[]): Promise<ReadonlyMap<number, Ad>> {
-    if (!waiting.some((r) => needsWorker(r) && r.autoCluster !== undefined)) return new Map();
+  private async autoClusters(): Promise<ReadonlyMap<number, Ad>> {
     const answer = await this.tools.ask("condor_q", ["-allusers", "-autocluster", "-json", "-constraint", "JobCount > 0"], (t) => parseAutoClusters(parseAds(t)));
     return answer.known ? answer.value : new Map();
   }
@@ -194,7 +189,8 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
 
   private groups(rows: readonly (readonly [Counted, Ad])[]): { readonly groups: readonly WaitingGroup[]; readonly unreadable: readonly UnreadableJob[] } {
     const groups = new Map<string, WaitingGroup>(), unreadable: UnreadableJob[] = [];
-    const context: GroupContext = { nowSeconds: this.nowSeconds(), queuedAtMs: (c) => this.queuedAt.get(c) ?? this.nowMs(), startReads: this.startReads() };
+    this.kinds.next(this.startReads());
+    const context: GroupContext = { nowSeconds: this.nowSeconds(), queuedAtMs: (c) => this.queuedAt.get(c) ?? this.nowMs(), kinds: this.kinds };
     for (const [row, ad] of rows) {
       const g = groupOf(row, ad, context);
       if ("why" in g) {
