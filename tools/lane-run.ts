@@ -25,7 +25,7 @@ export async function runSpecs(name: LaneName, files: readonly string[], print?:
   ];
   try {
     const command = await placed(name, [process.execPath, ...args], { ...process.env, ELASTIGRID_LANE_COUNTS: file });
-    const how = await runMocha(command, { limitSeconds, testsEnded: () => existsSync(file), print, yields: load !== "waiting" });
+    const how = await runMocha(command, { limitSeconds, testsEnded: () => existsSync(file), print, yields: load === "busy" });
     const none: LaneCounts = { passed: 0, failed: 0, skipped: 0 };
     const counts = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as LaneCounts) : none;
     const fault = laneFault(name, how, counts, limitSeconds);

@@ -2,18 +2,12 @@ import { availableParallelism } from "node:os";
 
 export type Print = (text: string) => void;
 
-/**
- * `waiting`: waits for others most of its time. `busy`: computes. `aside`: long, and what it waits for computes little: it goes on beside
- * the slots from the beginning.
- */
-export type Load = "waiting" | "busy" | "aside";
-
 /** A piece of a run: a lane, or one spec file of it. */
 export interface Item<R> {
   readonly title: string;
   /** Said before all that it says. */
   readonly heading: string;
-  readonly load: Load;
+  readonly load: "busy" | "waiting";
   /** With `print`: says all in one piece when it ends. Without: as it goes. */
   run(print: Print | undefined): Promise<R>;
 }
@@ -39,8 +33,7 @@ const clock = (ms: number): string => `${Math.floor(ms / 60_000)}:${String(Math.
 
 /**
  * Runs items in `slots` slots. The first slot takes those that wait, the last one those that compute, and whoever has none left helps the
- * other: so what computes and what waits run beside each other as long as there is both. What goes aside has a place of its own, one
- * after the other, and with a single slot its turn comes last. One item alone talks as it goes; of several
+ * other: so what computes and what waits run beside each other as long as there is both. One item alone talks as it goes; of several
  * each talks when it has ended, with a line when it begins and one a minute of what is at work. After one that was interrupted
  * none begins.
  */
@@ -55,21 +48,19 @@ export async function sideBySide<R extends { readonly interrupted?: boolean }>(
     write(`\n${only.heading}\n`);
     return [ended(only, began, await only.run(undefined))];
   }
-  const of = (load: Load): Item<R>[] => items.filter((i) => i.load === load);
-  const left = { waiting: of("waiting"), busy: of("busy"), aside: of("aside") };
-  const single = slots === 1;
+  const left = { waiting: items.filter((i) => i.load === "waiting"), busy: items.filter((i) => i.load === "busy") };
   const atWork = new Map<Item<R>, number>();
   const results: Ended<R>[] = [];
   let stopped = false;
   const stop = (): void => void (stopped = true);
   process.on("SIGINT", stop).on("SIGTERM", stop);
   const progress = setInterval(() => {
-    const now = Date.now(), todo = left.waiting.length + left.busy.length + left.aside.length;
+    const now = Date.now(), todo = left.waiting.length + left.busy.length;
     const what = [...atWork].map(([i, from]) => `${i.title} (${clock(now - from)})`).join(", ");
     if (atWork.size > 0) write(`   ${clock(now - began)} at work: ${what}; ${todo} to begin\n`);
   }, everyMs);
-  const work = async (mine: Load): Promise<void> => {
-    const takes: readonly Load[] = single ? ["waiting", "busy", "aside"] : mine === "aside" ? ["aside"] : mine === "busy" ? ["busy", "waiting"] : ["waiting", "busy"];
+  const work = async (mine: "waiting" | "busy"): Promise<void> => {
+    const other = mine === "waiting" ? "busy" : "waiting";
     for (let item = take(); item !== undefined; item = take()) {
       const from = Date.now();
       let said = "";
@@ -85,12 +76,11 @@ export async function sideBySide<R extends { readonly interrupted?: boolean }>(
       }
     }
     function take(): Item<R> | undefined {
-      return stopped ? undefined : takes.map((load) => left[load]).find((list) => list.length > 0)?.shift();
+      return stopped ? undefined : (left[mine].shift() ?? left[other].shift());
     }
   };
   try {
-    const inSlots = Array.from({ length: slots }, (_, i) => work(i === slots - 1 && !single ? "busy" : "waiting"));
-    await Promise.all(single ? inSlots : [...inSlots, work("aside")]);
+    await Promise.all(Array.from({ length: slots }, (_, i) => work(i === slots - 1 && slots > 1 ? "busy" : "waiting")));
   } finally {
     clearInterval(progress);
     process.off("SIGINT", stop).off("SIGTERM", stop);

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { sideBySide, slotsHere, type Item, type Load } from "../../../tools/side-by-side";
+import { sideBySide, slotsHere, type Item } from "../../../tools/side-by-side";
 
 interface Result {
   readonly title: string;
@@ -10,7 +10,7 @@ interface Result {
 function world() {
   const written: string[] = [], begun: string[] = [], open = new Map<string, (r: Result | Error) => void>();
   let most = 0;
-  const item = (title: string, load: Load): Item<Result> => ({
+  const item = (title: string, load: "busy" | "waiting"): Item<Result> => ({
     title, load, heading: `== ${title}`,
     run: (print) => new Promise((resolve, reject) => {
       begun.push(title);
@@ -42,33 +42,6 @@ describe("items side by side", () => {
     await w.end("g3");
     expect((await all).map((r) => r.result.title).sort()).to.deep.equal(["g1", "g2", "g3", "s", "u"]);
     expect(w.most()).to.equal(2);
-  });
-
-  it("lets what goes aside go on beside the slots from the beginning, one after the other", async () => {
-    const w = world();
-    const all = sideBySide([w.item("u", "busy"), w.item("g1", "waiting"), w.item("g2", "waiting"), w.item("a1", "aside"), w.item("a2", "aside")], 2, w.write);
-    await w.tick();
-    expect(w.begun).to.deep.equal(["g1", "u", "a1"]);
-    await w.end("a1");
-    expect(w.begun.slice(3)).to.deep.equal(["a2"]);
-    await w.end("a2");
-    expect(w.begun.slice(4), "its place is not a slot").to.deep.equal([]);
-    await w.end("u");
-    expect(w.begun.slice(4)).to.deep.equal(["g2"]);
-    await w.end("g1");
-    await w.end("g2");
-    expect(await all).to.have.length(5);
-  });
-  it("takes them last where there is one slot", async () => {
-    const w = world();
-    const all = sideBySide([w.item("a", "aside"), w.item("u", "busy"), w.item("g", "waiting")], 1, w.write);
-    for (const title of ["g", "u", "a"]) {
-      await w.tick();
-      expect(w.begun.at(-1)).to.equal(title);
-      await w.end(title);
-    }
-    await all;
-    expect(w.most()).to.equal(1);
   });
 
   it("keeps what each says in one piece, under its heading", async () => {
