@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import type { ControllerConfig } from "../components/config/controller-config";
 import { credentialStatus } from "./credential";
 import { HtcondorQueue } from "./adapters/htcondor-queue";
+import { Submissions } from "./adapters/submissions";
 import { message } from "./act";
 import { describeStatus } from "./describe";
 import { Enrolment } from "./enrolment";
@@ -11,6 +12,7 @@ import { AdmissionGate } from "./gate";
 import { FileJournal } from "./journal";
 import { Controller } from "./loop";
 import { OverrideStore } from "./override";
+import { Pace } from "./pace";
 import { masterPaths, type MasterPaths } from "./paths";
 import type { Clock, Pool, Queue } from "./ports";
 import { openCloud } from "./open-cloud";
@@ -37,7 +39,7 @@ function readJson<T>(path: string, what: string): T {
 
 /** Runs until it is told to stop. Everything it needs to know is in the files that `pulumi up` brought, in the cloud and in the queue. */
 export async function runController(paths: MasterPaths = masterPaths()): Promise<void> {
-  const pace = new Pace();
+  const pace = new Pace(SOON_MS);
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => pace.stop());
   const sole = await soleController(paths.lock, (line) => console.log(line), () => pace.stopped);
   if (sole === undefined) return;
@@ -59,10 +61,13 @@ export async function runController(paths: MasterPaths = masterPaths()): Promise
   const { warning } = credentialStatus(credentials, clock.nowMs()) ?? {};
   if (warning !== undefined) journal.write("credential", warning);
   const listening = keepListening(enrolment, journal, pace);
+  const submissions = new Submissions({ run: runCommand, submitted: () => pace.soon() });
+  submissions.start();
   while (!pace.stopped) {
     const soon = await controller.pass();
     await pace.pause(soon ? Math.min(SOON_MS, config.scaling.intervalSeconds * 1000) : config.scaling.intervalSeconds * 1000);
   }
+  submissions.stop();
   await listening;
   enrolment.close();
   server.closeAllConnections();
@@ -79,30 +84,6 @@ async function keepListening(enrolment: Enrolment, journal: FileJournal, pace: P
       if (!said) journal.write("enrol-failed", `cannot listen for workers yet: ${message(e)}`);
       await new Promise((r) => setTimeout(r, LISTEN_AGAIN_MS).unref());
     }
-  }
-}
-
-/** The pause between two passes, which an order of the operator cuts short. */
-class Pace {
-  stopped = false;
-  private wake: (() => void) | undefined;
-  private hurried = false;
-
-  hurry(): void {
-    this.hurried = true;
-    this.wake?.();
-  }
-  stop(): void {
-    this.stopped = true;
-    this.wake?.();
-  }
-  async pause(ms: number): Promise<void> {
-    if (!this.hurried && !this.stopped) await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.wake = () => { clearTimeout(timer); resolve(); };
-    });
-    this.hurried = false;
-    this.wake = undefined;
   }
 }
 

@@ -34,7 +34,8 @@ export function openCloud(config: ControllerConfig, credentials: Credentials): O
   };
 }
 
-function openstackPool(api: Openstack, target: OpenstackTarget, workers: WorkerLimits): Pool {
+/** One group of Heat, or one for each type of worker. */
+export function openstackPool(api: Openstack, target: OpenstackTarget, workers: WorkerLimits): Pool {
   const of = ({ name, max }: WorkerType): OpenstackPool => new OpenstackPool({ api, target, type: name, limits: name === DEFAULT_TYPE ? workers : { min: 0, max: max ?? workers.max } });
   const types = typesOf(workers);
   return types.length === 1 ? new OpenstackPool({ api, target, limits: workers }) : new TypedPools(new Map(types.map((t) => [t.name, of(t)])));

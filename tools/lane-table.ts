@@ -32,6 +32,6 @@ export const lanes: Record<LaneName, Lane> = {
   chaos: { isReal: "faults at every call", ...boots, ...usual },
   openstack: {
     isReal: "OpenStack's own services on this computer, the Pulumi engine and plugins",
-    ...needsNothing, needsEngine: true, needsLab: true, filesAtOnce: 3, ...usual,
+    ...needsNothing, needsEngine: true, needsLab: true, filesAtOnce: 3, ...usual, limitSeconds: 3_000,
   },
 };

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, join, sep } from "node:path";
 import { runSpecs, type LaneResult } from "./lane-run";
-import { lanes, type LaneName } from "./lane-table";
+import { allLanes, lanes, type LaneName } from "./lane-table";
 import { packageRoot } from "./paths";
 import { problemLine } from "./problem";
 import type { Part, Readiness } from "./setup";
@@ -16,12 +16,40 @@ export interface LaneReadiness extends Readiness {
 /** Brings the OpenStack lab up around the work; why not, where this computer cannot. */
 export type BringLab = (work: () => Promise<LaneCounts>) => Promise<{ readonly lab: LaneCounts } | { readonly skipped: Part["problems"] }>;
 
+/** Spec files of a lane that are to run. */
+export interface Chosen {
+  readonly lane: LaneName;
+  readonly files: readonly string[];
+}
+
+/**
+ * What `npm test -- WORD...` asks for: LANE, or LANE/SPEC for the spec files of that name (`grid/queue-view`, `unit/policy/demand`);
+ * without words all lanes.
+ * @throws Error that names every word that is neither, and what there is
+ */
+export function choose(words: readonly string[], specsOf: (lane: LaneName) => readonly string[] = specs): Chosen[] {
+  const wrong: string[] = [], chosen = new Map<LaneName, Set<string>>();
+  for (const word of words.length === 0 ? allLanes : words) {
+    const [first, ...rest] = word.split("/");
+    const lane = allLanes.find((l) => l === first), spec = rest.join("/").replace(/\.spec\.[jt]s$/, "");
+    if (lane === undefined) {
+      wrong.push(`no such lane: ${word}; there are: ${allLanes.join(", ")}`);
+      continue;
+    }
+    const all = specsOf(lane), named = all.filter((f) => rest.length === 0 || `/${slashed(f)}`.endsWith(`/${spec}.spec.js`));
+    if (named.length === 0 && rest.length > 0) wrong.push(`no spec file ${spec} in lane ${lane}; there are: ${all.map(specName).join(", ")}`);
+    chosen.set(lane, new Set([...(chosen.get(lane) ?? []), ...named]));
+  }
+  if (wrong.length > 0) throw new Error(wrong.join("\n"));
+  return allLanes.flatMap((lane) => (chosen.has(lane) ? [{ lane, files: [...(chosen.get(lane) ?? [])] }] : []));
+}
+
 /** Runs the lanes, several beside one another where there are several, and counts all their tests. */
-export async function runLanes(names: readonly LaneName[], ready: LaneReadiness, bringLab?: BringLab): Promise<LaneCounts> {
+export async function runLanes(chosen: readonly Chosen[], ready: LaneReadiness, bringLab?: BringLab): Promise<LaneCounts> {
   const skipped: LaneName[] = [], items: Item<LaneResult>[] = [];
-  for (const name of names) {
-    const why = skipReason(name, ready) ?? (specs(name).length === 0 ? `no spec files in test/${name}` : undefined);
-    if (why === undefined) items.push(...itemsOf(name, specs(name), bringLab));
+  for (const { lane: name, files } of chosen) {
+    const why = skipReason(name, ready) ?? (files.length === 0 ? `no spec files in test/${name}` : undefined);
+    if (why === undefined) items.push(...itemsOf(name, files, bringLab));
     else {
       process.stdout.write(`\n== lane ${name}: ${lanes[name].isReal}\n   skipped: ${why}\n`);
       skipped.push(name);
@@ -72,6 +100,7 @@ export function skipReason(name: LaneName, ready: LaneReadiness): string | undef
 }
 
 const reasons = (problems: Part["problems"]): string => problems.map((p) => problemLine(p).replace(/\s*\n\s*/g, " | ")).join("; ");
+const slashed = (path: string): string => path.split(sep).join("/");
 const specName = (file: string): string => basename(file).replace(/\.spec\.js$/, "");
 const toStdout: Print = (text) => void process.stdout.write(text);
 

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { engineEnvironment } from "./engine-env";
 import { allLanes, type LaneName } from "./lane-table";
-import { runLanes, type BringLab } from "./lanes";
+import { choose, runLanes, type BringLab } from "./lanes";
 import { labIsUp, notUp, withLab } from "./openstack-lane";
 import { cacheDir } from "./paths";
 import { problemLine, type Problem } from "./problem";
@@ -12,7 +12,7 @@ const HELP = `usage: node tools/run.mjs start | test [lane...] | test:openstack 
 
   start    set up, then the whole course of a grid on a cloud of this computer's own (npm start -- --help says more)
   test     set up, then the test lanes: ${allLanes.join(", ")}
-           (npm test -- unit runs one of them; several run two at a time, ELASTIGRID_TEST_SLOTS=1 makes it one)
+           (npm test -- unit runs one of them, npm test -- grid/hosts one spec file; several run two at a time, ELASTIGRID_TEST_SLOTS=1 makes it one)
   test --lab       the same, and brings the OpenStack lab up for its lane
   test:openstack   set up, then the lane openstack on a lab that is brought up for it (npm run test:openstack)
   bench    measures one thing and ends with a line of JSON (npm run bench -- --help names them)
@@ -92,24 +92,24 @@ async function broughtAll(): Promise<boolean> {
 }
 
 async function test(argv: readonly string[]): Promise<number> {
-  const named = argv.filter((a) => a !== "--lab");
-  const unknown = named.filter((a) => !(allLanes as readonly string[]).includes(a));
-  if (unknown.length > 0) {
-    process.stderr.write(`no such lane: ${unknown.join(", ")}; there are: ${allLanes.join(", ")}\n`);
-    return 2;
+  if (argv.includes("--help") || argv.includes("-h")) return (process.stdout.write(HELP), 0);
+  let chosen;
+  try {
+    chosen = choose(argv.filter((a) => a !== "--lab"));
+  } catch (e) {
+    return (process.stderr.write(`${(e as Error).message}\n`), 2);
   }
-  const lanes = allLanes.filter((l) => named.length === 0 || named.includes(l));
-  const needs = (...which: LaneName[]): boolean => lanes.some((l) => which.includes(l));
+  const needs = (...which: LaneName[]): boolean => chosen.some(({ lane }) => which.includes(lane));
   const ready = await setUp({ engine: needs("engine", "grid", "chaos", "openstack"), hosts: needs("grid", "chaos") });
   const bring = argv.includes("--lab");
   const lab = { problems: needs("openstack") && !bring && !(await labIsUp()) ? [notUp] : [] };
-  return conclude("test", await runLanes(lanes, { ...ready, lab }, bring ? withTestLab() : undefined));
+  return conclude("test", await runLanes(chosen, { ...ready, lab }, bring ? withTestLab() : undefined));
 }
 
 /** The lane openstack with a lab of its own, or on the one that is up. */
 async function testOpenstack(): Promise<number> {
   const ready = await setUp({ engine: true, hosts: false });
-  return conclude("test:openstack", await runLanes(["openstack"], { ...ready, lab: { problems: [] } }, withTestLab()));
+  return conclude("test:openstack", await runLanes(choose(["openstack"]), { ...ready, lab: { problems: [] } }, withTestLab()));
 }
 
 function withTestLab(): BringLab {

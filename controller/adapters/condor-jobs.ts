@@ -60,6 +60,7 @@ export function parseCounted(ads: readonly Ad[]): readonly Counted[] {
 }
 
 export const isWaiting = (c: Counted): boolean => c.status === WAITING;
+export const isRunning = (c: Counted): boolean => c.status === RUNNING_STATUS || c.status === TRANSFERRING;
 export const needsWorker = (c: Counted): boolean => !NEEDS_NO_WORKER.has(c.universe);
 
 export function countsOf(rows: readonly Counted[]): { waiting: number; running: number; held: number; suspended: number } {
@@ -74,8 +75,7 @@ export interface GroupContext {
   readonly nowSeconds: number;
   /** When jobs of this cluster entered the queue. */
   readonly queuedAtMs: (cluster: number) => number;
-  /** Attributes of jobs that the workers' own START refers to. */
-  readonly startReads: readonly string[];
+  readonly kinds: KnownKinds;
 }
 
 /** A group out of a count and the attributes that its jobs share; or why it makes no sense. */
@@ -86,10 +86,9 @@ export function groupOf(row: Counted, shared: Ad, c: GroupContext): WaitingGroup
     return { key: `${universe}/${owner}`, count, exampleId, owner, queuedAtMs, request: { cpus: 0, memoryMiB: 0, diskMiB: 0 }, ad: {}, needsNoWorker: true };
   }
   const odd = (why: string): UnreadableJob => ({ id: exampleId, count, why });
-  const texts = { ...expressionTexts(shared), Owner: JSON.stringify(owner), JobUniverse: `${universe}` };
-  const long = Object.entries(texts).find(([, t]) => t.length > MOST_TEXT);
-  if (long !== undefined) return odd(`${long[0]} has ${long[1].length} characters, at most ${MOST_TEXT} are read`);
-  const ad = relevant(texts, c.startReads);
+  const kind = c.kinds.of(shared, owner, universe);
+  if (typeof kind === "string") return odd(kind);
+  const { ad, print } = kind;
   const my = adOfTexts(ad, false);
   const request = requestOf(my, ad, c.nowSeconds);
   if (typeof request === "string") return odd(request);
@@ -97,9 +96,46 @@ export function groupOf(row: Counted, shared: Ad, c: GroupContext): WaitingGroup
   const limits = limitsOf(my, c.nowSeconds);
   const notBeforeMs = notBefore(my, c.nowSeconds);
   return {
-    key: `${universe}/${owner}/${gang ?? ""}/${fingerprint(ad)}`, count, exampleId, owner, queuedAtMs, request, ad,
+    key: `${universe}/${owner}/${gang ?? ""}/${print}`, count, exampleId, owner, queuedAtMs, request, ad,
     ...(gang === undefined ? {} : { gang }), ...(limits === undefined ? {} : { limits }), ...(notBeforeMs === undefined ? {} : { notBeforeMs }),
   };
+}
+
+/** What decides about a match of one kind of jobs, and its fingerprint. */
+interface Kind {
+  readonly ad: Readonly<Record<string, string>>;
+  readonly print: string;
+}
+
+/** What was worked out of jobs' ads in the last look, or why it cannot be: most kinds are there in the next one too. */
+export class KnownKinds {
+  private before = new Map<string, Kind | string>();
+  private now = new Map<string, Kind | string>();
+  private startReads: readonly string[] = [];
+
+  /** A look begins. @param startReads attributes of jobs that the workers' own START refers to */
+  next(startReads: readonly string[]): void {
+    const same = startReads.join() === this.startReads.join();
+    this.before = same ? this.now : new Map();
+    this.now = new Map();
+    this.startReads = startReads;
+  }
+
+  of(shared: Ad, owner: string, universe: number): Kind | string {
+    const { JobCount: _count, JobIds: _ids, ...own } = shared; // they change while the kind stays
+    const key = JSON.stringify([owner, universe, own]);
+    const found = this.now.get(key) ?? this.before.get(key) ?? this.workOut(shared, owner, universe);
+    this.now.set(key, found);
+    return found;
+  }
+
+  private workOut(shared: Ad, owner: string, universe: number): Kind | string {
+    const texts = { ...expressionTexts(shared), Owner: JSON.stringify(owner), JobUniverse: `${universe}` };
+    const long = Object.entries(texts).find(([, t]) => t.length > MOST_TEXT);
+    if (long !== undefined) return `${long[0]} has ${long[1].length} characters, at most ${MOST_TEXT} are read`;
+    const ad = relevant(texts, this.startReads);
+    return { ad, print: fingerprint(ad) };
+  }
 }
 
 /** What decides about a match, and all that it refers to: the same whether the schedd told it by autocluster or by count. */

@@ -1,9 +1,9 @@
 import { adOfTexts, expressionTexts, references } from "../../components/policy/classad/ad";
-import type { QueueJob, UnreadableJob, WaitingGroup } from "../../components/policy/demand";
+import type { QueueJob, RunningJob, UnreadableJob, WaitingGroup } from "../../components/policy/demand";
 import { known, type Machine, type Observed, type Queue, type QueueView } from "../ports";
 import type { RunCommand } from "../run-command";
 import {
-  ALIKE_BY, COUNTED_BY, countsOf, groupOf, isWaiting, LISTED_ATTRIBUTES, missingNames, needsWorker, parseAutoClusters, parseCounted, parseLimitSettings, parseListed, parseOccupied,
+  ALIKE_BY, COUNTED_BY, countsOf, groupOf, isRunning, isWaiting, KnownKinds, LISTED_ATTRIBUTES, missingNames, needsWorker, parseAutoClusters, parseCounted, parseLimitSettings, parseListed, parseOccupied,
   RUNNING, RUNNING_ATTRIBUTES, type Counted, type GroupContext, type Occupied,
 } from "./condor-jobs";
 import { MACHINE_ATTRIBUTES, number, parseAds, parseMachines, resourceNames, type Ad } from "./condor-parse";
@@ -24,6 +24,9 @@ export interface HtcondorOptions {
 /** Clusters whose time of submission is asked for in one look. */
 const MOST_NEW_CLUSTERS = 10;
 const MOST_CLUSTERS_KNOWN = 20_000;
+const NO_AD: Ad = {};
+/** So often the jobs are counted again in one look when a negotiation came in between. */
+const MOST_COUNTS = 2;
 /** Attributes beyond the usual that jobs may be told apart by. */
 const MOST_NAMES = 60;
 const MOST_UNREADABLE = 20, MOST_RETURNED = 1_000;
@@ -32,6 +35,13 @@ const MOST_SAMPLES = 3;
 const SAMPLE_MS = 600_000, SETTINGS_MS = 60_000;
 /** HTCondor's CONCURRENCY_LIMIT_DEFAULT: no limit. */
 const NO_LIMIT = 2_308_032;
+
+/** Jobs on machines, all jobs as counted, and the waiting ones with what they ask for. */
+interface SeenJobs {
+  readonly occupied: Occupied;
+  readonly rows: readonly Counted[];
+  readonly waiting: readonly (readonly [Counted, Ad])[];
+}
 
 /**
  * HTCondor through its own tools, on the master. The schedd counts jobs that are alike itself, in a child process: measured at 100,000
@@ -42,6 +52,7 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
   private readonly names = new Map<string, string>();
   private readonly resources = new Map<string, string>();
   private readonly queuedAt = new Map<number, number>();
+  private readonly kinds = new KnownKinds();
   /** One whole ad for each kind of worker, by what tells kinds apart. */
   private readonly samples = new Map<string, { readonly machine: string; readonly atMs: number; readonly ad: Readonly<Record<string, string>> }>();
   private settings: { readonly atMs: number; readonly limits: Readonly<Record<string, number>>; readonly other: number } | undefined;
@@ -51,28 +62,62 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
     this.nowMs = nowMs;
   }
 
-  /** Jobs on machines are asked for before those that wait: one that starts meanwhile is missed for a moment, and none is counted twice. */
   async observe(): Promise<Observed<QueueView>> {
-    const [machines, occupied, clusters, schedd] = await Promise.all([this.machines(), this.occupied(), this.autoClusters(), this.schedd()]);
+    const [machines, schedd, seen] = await Promise.all([this.machines(), this.schedd(), this.seenJobs()]);
     if (!machines.known) return machines;
-    if (!occupied.known) return occupied;
-    const rows = await this.count(COUNTED_BY);
-    if (!rows.known) return rows;
-    const waiting = rows.value.filter(isWaiting);
-    const unseen = waiting.filter((r) => needsWorker(r) && !clusters.has(r.autoCluster ?? Number.NaN));
-    const more = unseen.length === 0 ? known<readonly Counted[]>([]) : await this.countUnseen(unseen);
-    if (!more.known) return more;
-    const seen = waiting.filter((r) => !unseen.includes(r));
-    await this.learnQueueTimes([...seen, ...more.value]);
-    const groups = this.groups([...seen.map((r) => [r, clusters.get(r.autoCluster ?? Number.NaN) ?? {}] as const), ...more.value.map((r) => [r, r.ad] as const)]);
-    const limitsLeft = await this.limitsLeft(groups.groups, occupied.value);
+    if (!seen.known) return seen;
+    const { occupied, rows, waiting } = seen.value;
+    const groups = this.groups(waiting);
+    const limitsLeft = await this.limitsLeft(groups.groups, occupied);
     return known({
-      machines: await this.withSamples(machines.value), groups: groups.groups, running: occupied.value.running,
-      counts: { ...countsOf(rows.value), ...(schedd.done === undefined ? {} : { done: schedd.done }) },
+      machines: await this.withSamples(machines.value), groups: groups.groups, running: occupied.running,
+      counts: { ...countsOf(rows), ...(schedd.done === undefined ? {} : { done: schedd.done }) },
       ...(groups.unreadable.length === 0 ? {} : { unreadable: groups.unreadable.slice(0, MOST_UNREADABLE) }),
-      ...(occupied.value.returned.length === 0 ? {} : { returned: occupied.value.returned.slice(0, MOST_RETURNED) }),
+      ...(occupied.returned.length === 0 ? {} : { returned: occupied.returned.slice(0, MOST_RETURNED) }),
       ...(limitsLeft === undefined ? {} : { limitsLeft }),
     });
+  }
+
+  /** Jobs on machines are asked for right before those that wait: one that starts meanwhile is missed for a moment, and none is counted twice. */
+  private async seenJobs(): Promise<Observed<SeenJobs>> {
+    const askedSeconds = this.nowSeconds();
+    const occupied = await this.occupied(RUNNING);
+    if (!occupied.known) return occupied;
+    for (let again = 0; ; again += 1) {
+      const [rows, clusters] = await Promise.all([this.count(COUNTED_BY), this.autoClusters()]);
+      if (!rows.known) return rows;
+      const waiting = rows.value.filter(isWaiting);
+      const [ads, started] = await Promise.all([this.adsOf(waiting, clusters), this.startedSince(askedSeconds, occupied.value, rows.value), this.learnQueueTimes(waiting)]);
+      if (!ads.known) return ads;
+      // A negotiation came in between, and nobody has told what these jobs ask for: without another count they would wait for the next look.
+      if (ads.value.missing && again < MOST_COUNTS) continue;
+      return known({ occupied: { ...occupied.value, running: [...occupied.value.running, ...started] }, rows: rows.value, waiting: ads.value.waiting });
+    }
+  }
+
+  /** What each of these kinds of jobs asks for. `missing`: of those that are in none of the autoclusters, fewer were found than counted. */
+  private async adsOf(waiting: readonly Counted[], clusters: ReadonlyMap<number, Ad>): Promise<Observed<{ readonly waiting: SeenJobs["waiting"]; readonly missing: boolean }>> {
+    const told: (readonly [Counted, Ad])[] = [], untold: Counted[] = [];
+    for (const r of waiting) {
+      const ad = needsWorker(r) ? clusters.get(r.autoCluster ?? Number.NaN) : NO_AD;
+      if (ad === undefined) untold.push(r); else told.push([r, ad]);
+    }
+    const more = await this.countUnseen(untold);
+    if (!more.known) return more;
+    await this.learnQueueTimes(more.value);
+    const jobs = (of: readonly Counted[]): number => of.reduce((n, r) => n + r.count, 0);
+    return known({ waiting: [...told, ...more.value.map((r) => [r, r.ad] as const)], missing: jobs(more.value) < jobs(untold) });
+  }
+
+  /** Jobs that the count calls running and the question before it did not show: the places that they took are not free. */
+  private async startedSince(seconds: number, before: Occupied, rows: readonly Counted[]): Promise<readonly RunningJob[]> {
+    const known = new Set(before.running.map((j) => j.id));
+    const lacking = rows.filter((r) => isRunning(r) && needsWorker(r)).reduce((n, r) => n + r.count, 0) - before.running.filter((j) => j.state === "running").length;
+    if (lacking <= 0) return [];
+    const answer = await this.occupied(`JobStatus == 2 && RemoteHost =!= undefined && JobCurrentStartDate >= ${seconds - 1}`);
+    if (!answer.known) return [];
+    // The earliest: later ones may have been waiting still when they were counted.
+    return answer.value.running.filter((j) => !known.has(j.id)).sort((a, b) => (a.startedAtMs ?? 0) - (b.startedAtMs ?? 0)).slice(0, lacking);
   }
 
   async jobs(limit: number): Promise<Observed<readonly QueueJob[]>> {
@@ -100,13 +145,16 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
     return this.tools.read("condor_status", () => parseMachines(list));
   }
 
-  private occupied(): Promise<Observed<Occupied>> {
-    return this.tools.ask("condor_q", ["-allusers", "-json", "-attributes", RUNNING_ATTRIBUTES.join(","), "-constraint", RUNNING], (t) => parseOccupied(parseAds(t)));
+  private occupied(which: string): Promise<Observed<Occupied>> {
+    return this.tools.ask("condor_q", ["-allusers", "-json", "-attributes", RUNNING_ATTRIBUTES.join(","), "-constraint", which], (t) => parseOccupied(parseAds(t)));
   }
 
-  /** Significant attributes of the jobs that a negotiation has seen. None where the tool fails: then they are counted by all that may matter. */
+  /**
+   * Significant attributes of the jobs that a negotiation has seen. None where the tool fails: then they are counted by all that may matter.
+   * Without the constraint the schedd also tells of jobs that are gone, until it negotiates again (4 MB after a batch of 10,000 kinds).
+   */
   private async autoClusters(): Promise<ReadonlyMap<number, Ad>> {
-    const answer = await this.tools.ask("condor_q", ["-allusers", "-autocluster", "-json"], (t) => parseAutoClusters(parseAds(t)));
+    const answer = await this.tools.ask("condor_q", ["-allusers", "-autocluster", "-json", "-constraint", "JobCount > 0"], (t) => parseAutoClusters(parseAds(t)));
     return answer.known ? answer.value : new Map();
   }
 
@@ -123,6 +171,7 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
 
   /** Waiting jobs whose significant attributes nobody has worked out yet: told apart by everything that their Requirements and requests refer to. */
   private async countUnseen(unseen: readonly Counted[]): Promise<Observed<readonly Counted[]>> {
+    if (unseen.length === 0) return known([]);
     const ids = [...new Set(unseen.flatMap((r) => (r.autoCluster === undefined ? [] : [r.autoCluster])))];
     const constraint = `JobStatus == 1 && (AutoClusterId =?= undefined${ids.length > 0 ? ` || member(AutoClusterId, {${ids.join(",")}})` : ""})`;
     let answer: Observed<readonly Counted[]>;
@@ -140,7 +189,8 @@ export class HtcondorQueue extends HtcondorDrain implements Queue {
 
   private groups(rows: readonly (readonly [Counted, Ad])[]): { readonly groups: readonly WaitingGroup[]; readonly unreadable: readonly UnreadableJob[] } {
     const groups = new Map<string, WaitingGroup>(), unreadable: UnreadableJob[] = [];
-    const context: GroupContext = { nowSeconds: this.nowSeconds(), queuedAtMs: (c) => this.queuedAt.get(c) ?? this.nowMs(), startReads: this.startReads() };
+    this.kinds.next(this.startReads());
+    const context: GroupContext = { nowSeconds: this.nowSeconds(), queuedAtMs: (c) => this.queuedAt.get(c) ?? this.nowMs(), kinds: this.kinds };
     for (const [row, ad] of rows) {
       const g = groupOf(row, ad, context);
       if ("why" in g) {

@@ -7,13 +7,14 @@ const ROUNDS_MS = 20_000;
 const SHORT = "executable = /bin/sleep\ntransfer_executable = false\nrequest_memory = 50\n";
 
 /**
- * Real HTCondor, one worker with two slots, and HTCondor's own time between two looks at a slot, so that the race is wide: a drain that
- * is cancelled after its last job has ended leaves the worker without the promise that a drain kills no job.
+ * Real HTCondor, one worker with two slots, and a longer time between two looks at a slot than HTCondor's own 5 s, so that the race is wide
+ * enough for a job to start in it: a drain that is cancelled after its last job has ended leaves the worker without the promise that a
+ * drain kills no job.
  */
 describe("drain, cancel, drain", function () {
   this.timeout(120_000);
   this.bail(true);
-  const pool = new CondorPool({ name: "race", workers: 1, vcpus: 2, settings: { POLLING_INTERVAL: 5 } });
+  const pool = new CondorPool({ name: "race", workers: 1, vcpus: 2, settings: { POLLING_INTERVAL: 8 } });
   const machine = pool.machine(1);
   const promise = async (): Promise<number> => Number((await pool.onMaster("condor_status -af MaxJobRetirementTime -constraint PartitionableSlot")).trim());
   const count = async (event: number): Promise<number> => (await pool.events())[event] ?? 0;
@@ -41,10 +42,15 @@ describe("drain, cancel, drain", function () {
   after(() => pool.close());
 
   it("is refused by the worker itself where HTCondor would end the job, which a drain without our guard does", async () => {
-    await drainToTheEndOfItsJob();
-    await pool.onMaster(`condor_drain -cancel ${machine}`); // as a controller did that knew nothing of the race
-    await job(60);
-    expect((await pool.queue.fence(machine, "drain", "elastigrid:drain")).answer).to.equal("notNow");
+    // A busy computer may start the job only after the race: then again.
+    for (let tries = 1, answer = "accepted"; answer === "accepted" && tries <= 4; tries += 1) {
+      if (tries > 1) await pool.onMaster(`condor_rm -all; condor_drain -cancel ${machine}`);
+      await drainToTheEndOfItsJob();
+      await pool.onMaster(`condor_drain -cancel ${machine}`); // as a controller did that knew nothing of the race
+      await job(60);
+      ({ answer } = await pool.queue.fence(machine, "drain", "elastigrid:drain"));
+      if (tries === 4) expect(answer).to.equal("notNow");
+    }
     expect(await count(4)).to.equal(0);
     expect(await promise()).to.equal(0);
 
@@ -80,10 +86,12 @@ describe("drain, cancel, drain", function () {
     expect((await pool.queue.cancelDrain(machine)).answer).to.equal("accepted");
     const before = await pool.events();
     const pause = (seed: number): Promise<void> => new Promise((r) => setTimeout(r, 200 + ((seed * 7919) % 1700)));
+    /** Longer than a negotiation is away: the worker gets a job in most of them. */
+    const rest = (seed: number): Promise<void> => new Promise((r) => setTimeout(r, 500 + ((seed * 7919) % 4000)));
     let drains = 0, cancels = 0;
     await pool.submit(`${SHORT}arguments = $(seconds)\nqueue seconds from (\n${Array.from({ length: 30 }, (_, i) => 1 + (i % 3)).join("\n")}\n)`);
     // A worker that has lost its promise refuses as long as its queue is full: then the rounds go on until that has run dry.
-    for (const from = Date.now(); Date.now() < from + ROUNDS_MS || (drains < 3 && Date.now() < from + 3 * ROUNDS_MS); await pause(drains + 3)) {
+    for (const from = Date.now(); Date.now() < from + ROUNDS_MS || (drains < 3 && Date.now() < from + 3 * ROUNDS_MS); await rest(drains + 3)) {
       const { answer } = await pool.queue.fence(machine, "drain", "elastigrid:scale-in");
       expect(answer).to.be.oneOf(["accepted", "notNow"]);
       if (answer !== "accepted") continue;

@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect } from "chai";
 import { packDemand, type Demand, type Offer, type WaitingGroup } from "../../components/policy/demand";
 import { HtcondorQueue } from "../../controller/adapters/htcondor-queue";
+import { Submissions } from "../../controller/adapters/submissions";
 import type { QueueView } from "../../controller/ports";
 import type { RunCommand } from "../../controller/run-command";
 import { CondorPool } from "../support/condor-pool";
@@ -11,7 +15,7 @@ const SLEEP = "executable = /bin/sleep\ntransfer_executable = false\narguments =
 /** Real jobs of many kinds: what the controller makes of them, and whether HTCondor then does what it was thought to do. */
 describe("the queue as the controller sees it", function () {
   this.timeout(180_000);
-  let pool: CondorPool, queue: HtcondorQueue, bytes = 0;
+  let pool: CondorPool, queue: HtcondorQueue, bytes = 0, bytesOfKinds = 0;
   const ids = new Map<string, number>();
 
   const look = async (): Promise<QueueView> => {
@@ -39,6 +43,7 @@ describe("the queue as the controller sees it", function () {
     const run: RunCommand = async (program, args, { input }) => {
       const stdout = await pool.onMaster([program, ...args].map((w) => `'${w.replaceAll("'", "'\\''")}'`).join(" "), input);
       bytes += stdout.length;
+      if (args.includes("-autocluster")) bytesOfKinds = stdout.length;
       return { code: 0, stdout, stderr: "", timedOut: false };
     };
     queue = new HtcondorQueue({ run });
@@ -100,6 +105,31 @@ describe("the queue as the controller sees it", function () {
     expect(demand).to.deep.include({ placeable: 6, newWorkers: 4 });
   });
 
+  it("hears of submissions in the schedd's own log, and takes no negotiation for one", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "submissions-")), copy = join(dir, "log");
+    try {
+      const log = (await pool.onMaster("condor_config_val JOB_QUEUE_LOG")).trim();
+      let heard = 0;
+      const submissions = new Submissions({ run: async () => ({ code: 0, stdout: copy, stderr: "", timedOut: false }), submitted: () => (heard += 1) });
+      const heardOf = async (): Promise<number> => {
+        writeFileSync(copy, await pool.onMaster(`cat ${log}`));
+        await submissions.look();
+        return heard;
+      };
+      const refusals = async (): Promise<number> => Number(await pool.onMaster(`grep -c LastRejMatchTime ${log} || true`));
+      await heardOf();
+      const before = await refusals();
+      await pool.until("jobs have been refused again", 30, async () => (await refusals()) > before);
+      expect(await heardOf()).to.equal(0);
+      await submit("one more", "request_memory = 79\nqueue");
+      expect(await heardOf()).to.equal(1);
+      await pool.onMaster(`condor_rm ${ids.get("one more")}`);
+      expect(await heardOf()).to.equal(1);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+
   it("is right about what HTCondor runs when there is room, and what it never does", async () => {
     await pool.onMaster(`condor_rm ${ids.get("filler")} ${ids.get("gang")}`);
     for (const name of ["plain", "license"]) {
@@ -119,6 +149,8 @@ describe("the queue as the controller sees it", function () {
     await pool.onMaster("condor_rm -all");
     await pool.until("the queue is empty", 30, async () => (await look()).groups.length === 0);
     expect((await look()).counts).to.deep.include({ waiting: 0, running: 0, held: 0, done });
+    await pool.until("the last one has left, and a look fetches nothing of their kinds", 30, async () => { await look(); return bytesOfKinds === 0; });
+    expect(Number(await pool.onMaster("condor_q -allusers -autocluster -json | wc -c")), "bytes that the schedd keeps of them").to.be.above(0);
   });
 
   it("fetches no more for 10 000 jobs than for one", async () => {

@@ -18,9 +18,12 @@ export class Guests {
   }
 
   /** From now on no packet reaches or leaves the guest; its card stays up, as where a switch has failed. */
-  async cut(hostName: string): Promise<void> {
+  /** False where the guest has gone meanwhile. */
+  async cut(hostName: string): Promise<boolean> {
+    if (this.find(hostName, "condor_master").length === 0) return false;
     const chain = (hook: string, card: string): string => `chain ${hook} {\ntype filter hook ${hook} priority -300; policy drop;\n${card} lo accept\n}`;
     await this.nft(hostName, `table inet soak {\n${chain("input", "iif")}\n${chain("output", "oif")}\n}`);
+    return true;
   }
 
   async heal(hostName: string): Promise<void> {

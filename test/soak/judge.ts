@@ -131,7 +131,8 @@ function blame(
   const near = (atMs: number, untilMs = atMs): boolean => untilMs >= fromMs - 2_000 && atMs <= toMs + 2_000 && toMs - untilMs <= AFTER_MS;
   const mine = strikes.filter((s) => s.worker === worker && near(s.atMs, s.untilMs));
   const acted = actions.filter((a) => a.worker === worker && ACTIONS.includes(a.what) && near(a.atMs));
-  const kill = mine.find((s) => KILLS_ITS_JOBS.includes(s.kind));
+  // No run outlives that, however late it is noticed.
+  const kill = strikes.find((s) => s.worker === worker && KILLS_ITS_JOBS.includes(s.kind) && s.untilMs >= fromMs - 2_000 && s.atMs <= toMs + 2_000);
   const removal = acted.find((a) => ["remove", "replace", "evict"].includes(a.what));
   // The controller may tidy up after a kill; it may not have been first.
   const wasFirst = kill !== undefined && (removal === undefined || removal.atMs >= kill.atMs);

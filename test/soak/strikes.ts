@@ -71,7 +71,7 @@ async function onWorker(
       return world.guests.signal(name, "condor_startd", "SIGKILL") === 0 ? undefined : "killed its startd";
     case "network": {
       const seconds = Math.round(how.networkCutSeconds * (0.5 + random()));
-      await world.guests.cut(name);
+      if (!(await world.guests.cut(name))) return undefined;
       await pause(seconds * 1_000);
       // Whoever was removed meanwhile has no network to heal; the judge sees what became of its jobs.
       const healed = await world.guests.heal(name).then(() => true, () => false);

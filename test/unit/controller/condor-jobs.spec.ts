@@ -1,8 +1,13 @@
 import { expect } from "chai";
-import { groupOf, limitsIn, missingNames, parseCounted, parseLimitSettings, parseListed, parseOccupied, type GroupContext } from "../../../controller/adapters/condor-jobs";
+import { groupOf, KnownKinds, limitsIn, missingNames, parseCounted, parseLimitSettings, parseListed, parseOccupied, type GroupContext } from "../../../controller/adapters/condor-jobs";
 
 const NOW = 1_796_000_000;
-const context = (over: Partial<GroupContext> = {}): GroupContext => ({ nowSeconds: NOW, queuedAtMs: (c) => c * 1000, startReads: [], ...over });
+const kinds = (startReads: readonly string[]): KnownKinds => {
+  const k = new KnownKinds();
+  k.next(startReads);
+  return k;
+};
+const context = (over: Partial<GroupContext> = {}): GroupContext => ({ nowSeconds: NOW, queuedAtMs: (c) => c * 1000, kinds: kinds([]), ...over });
 
 // As HTCondor 23.9.6 prints them.
 const TRANSFER = "((TARGET.FileSystemDomain == MY.FileSystemDomain) || (TARGET.HasFileTransfer))";
@@ -41,7 +46,26 @@ describe("waiting jobs that are alike", () => {
   ];
   for (const [what, row, ad] of apart) it(`are told apart by ${what}`, () => expect(keyOf(row, ad)).to.not.equal(keyOf()));
   it("are told apart by the size of a gang", () => expect(keyOf({ JobUniverse: 11, MinHosts: 2 })).to.not.equal(keyOf({ JobUniverse: 11, MinHosts: 3 })));
-  it("are told apart by what the workers' own START reads", () => expect(keyOf({}, { Project: "a" }, { startReads: ["Project"] })).to.not.equal(keyOf({}, { Project: "b" }, { startReads: ["Project"] })));
+  it("are worked out once, however many of them wait, and again when the workers' own START reads something else", () => {
+    const k = new KnownKinds();
+    k.next([]);
+    const first = k.of({ RequestMemory: 5, Project: "a", JobCount: 1, JobIds: "1.0" }, "ann", 5);
+    k.next([]);
+    expect(k.of({ RequestMemory: 5, Project: "a", JobCount: 2, JobIds: "1.0 1.1" }, "ann", 5)).to.equal(first);
+    for (const [ad, owner, universe] of [[{ RequestMemory: 6 }, "ann", 5], [{ RequestMemory: 5, Project: "a" }, "bob", 5], [{ RequestMemory: 5, Project: "a" }, "ann", 11]] as const)
+      expect(k.of(ad, owner, universe)).to.not.deep.equal(first);
+    k.next(["Project"]);
+    expect(k.of({ RequestMemory: 5, Project: "a" }, "ann", 5)).to.not.deep.equal(first);
+  });
+  it("are forgotten when no look shows them", () => {
+    const k = new KnownKinds();
+    k.next([]);
+    const first = k.of({ RequestMemory: 5 }, "ann", 5);
+    k.next([]);
+    k.next([]);
+    expect(k.of({ RequestMemory: 5 }, "ann", 5)).to.not.equal(first);
+  });
+  it("are told apart by what the workers' own START reads", () => expect(keyOf({}, { Project: "a" }, { kinds: kinds(["Project"]) })).to.not.equal(keyOf({}, { Project: "b" }, { kinds: kinds(["Project"]) })));
   it("have the same key under another number of HTCondor's, and with attributes that do not matter", () => expect(keyOf({ AutoClusterId: 9, JobIds: "7.1", JobCount: 1 }, { AutoClusterId: 9, ImageSize: 77 })).to.equal(keyOf()));
   it("name the attributes that have not been asked for", () => expect(missingNames([{ Requirements: "/Expr(TARGET.X >= MY.Need && Want)/", RequestMemory: "/Expr(Base * 2)/" }], new Set(["base"]))).to.have.members(["Need", "Want"]));
 

@@ -13,6 +13,7 @@ interface Answers {
   readonly machines?: readonly object[];
   readonly samples?: readonly object[];
   readonly occupied?: readonly object[];
+  readonly started?: readonly object[];
   readonly clusters?: readonly object[];
   readonly counted?: readonly object[];
   readonly unseen?: (attributes: string) => readonly object[];
@@ -26,7 +27,7 @@ const kindOf = (program: string, args: readonly string[]): keyof Answers => {
   if (program === "condor_status") return has("-schedd") ? "schedd" : has("-attributes") ? "machines" : "samples";
   if (has("-autocluster")) return "clusters";
   if (has("-group-by")) return has("-constraint") ? "unseen" : "counted";
-  return args.some((a) => a.startsWith("(ClusterId")) ? "times" : "occupied";
+  return args.some((a) => a.startsWith("(ClusterId")) ? "times" : args.some((a) => a.includes("JobCurrentStartDate >=")) ? "started" : "occupied";
 };
 function queue(answers: Answers, over: (kind: keyof Answers, args: readonly string[]) => Partial<CommandResult> | undefined = () => undefined) {
   const calls: (keyof Answers)[] = [];
@@ -79,6 +80,40 @@ describe("HtcondorQueue's look", () => {
     expect(v.groups.map((g) => g.count)).to.deep.equal([2, 3]);
     await look();
     expect(asked, "and remembers by what").to.have.length(3);
+  });
+  it("counts again when jobs were negotiated for between their count and the question what they ask for", async () => {
+    let negotiated = false;
+    const counted = (): string => JSON.stringify([row(negotiated ? { AutoClusterId: 7 } : {})]);
+    const { q } = queue({ unseen: () => [] }, (kind) => {
+      if (kind === "counted") return { stdout: counted() };
+      if (kind === "unseen") negotiated = true;
+      return kind === "clusters" && negotiated ? { stdout: JSON.stringify([{ AutoClusterId: 7, RequestMemory: 220 }]) } : undefined;
+    });
+    const v = await q.observe();
+    expect(v.known && v.value.groups.map((g) => [g.count, g.request.memoryMiB])).to.deep.equal([[3, 220]]);
+  });
+  it("does not count for ever: jobs that are gone by the time of the question are left out", async () => {
+    const { look, calls } = queue({ counted: [row()], unseen: () => [] });
+    expect((await look()).groups).to.deep.equal([]);
+    expect(calls.filter((c) => c === "counted")).to.have.length(3);
+  });
+  it("finds a job that was negotiated for after it asked for the autoclusters", async () => {
+    const v = await queue({ counted: [row({ AutoClusterId: 9 })], clusters: [{ AutoClusterId: 1, RequestMemory: 5 }], unseen: () => [alike({ AutoClusterId: 9 })] }).look();
+    expect(v.groups.map((g) => [g.count, g.request.memoryMiB])).to.deep.equal([[3, 100]]);
+  });
+  it("does not ask for autoclusters whose jobs are gone", async () => {
+    const args: string[][] = [];
+    await queue({}, (kind, a) => { if (kind === "clusters") args.push([...a]); return undefined; }).look();
+    expect(args.map((a) => a.slice(a.indexOf("-constraint")))).to.deep.equal([["-constraint", "JobCount > 0"]]);
+  });
+  it("sees where jobs run that started between its two questions, and none that may have waited when it counted", async () => {
+    const on = (proc: number, at: number) => ({ ClusterId: 4, ProcId: proc, JobStatus: 2, RemoteHost: `slot1_1@w-${proc}.grid`, JobCurrentStartDate: at });
+    const running = row({ JobStatus: 2, AutoClusterId: 1, JobCount: 2 });
+    const v = await queue({ occupied: [on(0, 900)], counted: [running], started: [on(2, 1001), on(1, 1000), on(0, 900)] }).look();
+    expect(v.running.map((j) => j.machine)).to.deep.equal(["w-0.grid", "w-1.grid"]);
+    const { look, calls } = queue({ occupied: [on(0, 900), on(1, 1000)], counted: [running] });
+    await look();
+    expect(calls, "only where one is lacking").not.to.include("started");
   });
   it("adds up groups that differ in nothing that matters", async () => {
     const v = await queue({ counted: [row({ AutoClusterId: 1 }), row({ AutoClusterId: 2, JobIds: "1.0" })], clusters: [{ AutoClusterId: 1, RequestMemory: 5 }, { AutoClusterId: 2, RequestMemory: 5 }], times: [{ ClusterId: 1, QDate: 3 }, { ClusterId: 2, QDate: 4 }] }).look();

@@ -57,6 +57,11 @@ describe("the judge of a soak", () => {
       expect(v.losses.map((l) => l.excused)).to.deep.equal([true]);
     }
   });
+  it("excuses it also where the loss was noticed much later: no run outlives its startd", () => {
+    const late = submitted(0) + executing(0, 5, W) + evicted(0, 2_000) + executing(0, 2_005, V) + terminated(0, 2_040);
+    expect(judged(late, [row(0, { NumJobStarts: 2 })], [strike("startd", 18, W)]).losses.map((l) => l.excused)).to.deep.equal([true]);
+    expect(judged(late, [row(0, { NumJobStarts: 2 })], [strike("startd", 18, V)]).losses.map((l) => l.excused)).to.deep.equal([false]);
+  });
   it("accuses a second start without a cause, and says what was near", () => {
     const v = judged(twice, [row(0, { NumJobStarts: 2 })], [], [action("drain", 19), action("fence", 19, V)]);
     expect(v.broken).to.have.length(1);

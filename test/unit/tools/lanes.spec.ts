@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { laneFault } from "../../../tools/lane-run";
 import { allLanes, lanes } from "../../../tools/lane-table";
-import { skipReason } from "../../../tools/lanes";
+import { choose, skipReason } from "../../../tools/lanes";
 import { packageRoot } from "../../../tools/paths";
 import { runCommand } from "../../../tools/process";
 import { labProblems, notUp } from "../../../tools/openstack-lane";
@@ -16,6 +16,19 @@ const noEngine = { problems: [{ what: "go is missing", fix: "install Go" }] };
 const noRoot = { problems: [{ what: "servers need root", fix: "sudo -E npm test" }] };
 
 describe("the lane runner", () => {
+  describe("chooses", () => {
+    const files = (lane: string): string[] => (lane === "grid" ? ["/t/grid/hosts.spec.js", "/t/grid/deep/hosts.spec.js", "/t/grid/more-hosts.spec.js"] : [`/t/${lane}/a.spec.js`]);
+    const chosen = (...words: string[]): string[] => choose(words, files).flatMap((c) => c.files);
+    it("all lanes without a word", () => expect(choose([], files).map((c) => c.lane)).to.deep.equal([...allLanes]));
+    it("a lane, in the order of the lanes and once", () => expect(chosen("model", "unit", "model")).to.deep.equal(["/t/unit/a.spec.js", "/t/model/a.spec.js"]));
+    it("one spec file by its name, and no other that ends like it", () => {
+      expect(chosen("grid/more-hosts")).to.deep.equal(["/t/grid/more-hosts.spec.js"]);
+      expect(chosen("grid/deep/hosts.spec.ts", "unit/a")).to.deep.equal(["/t/unit/a.spec.js", "/t/grid/deep/hosts.spec.js"]);
+      expect(chosen("grid/hosts")).to.deep.equal(["/t/grid/hosts.spec.js", "/t/grid/deep/hosts.spec.js"]);
+    });
+    it("nothing where a word is wrong, and says all that are", () =>
+      expect(() => choose(["gird", "grid/host", "unit"], files)).to.throw(/no such lane: gird; there are: unit, .*\nno spec file host in lane grid; there are: hosts, hosts, more-hosts/));
+  });
   it("runs unit everywhere", () => expect(skipReason("unit", { engine: noEngine, hosts: noRoot })).to.equal(undefined));
   it("skips the engine lane for want of an engine only", () => {
     expect(skipReason("engine", { engine: none, hosts: noRoot })).to.equal(undefined);
