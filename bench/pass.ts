@@ -145,7 +145,7 @@ async function measure(size: Size): Promise<Measured> {
   };
   const queue: Queue = {
     observe: async () => known(look.queue), occupancy: async () => known(new Map()), probe: async () => ({ answer: "silent" as const, detail: "" }), jobs: async () => known([]),
-    fence: refuse, cancelDrain: refuse, evict: refuse, gone: refuse,
+    fence: refuse, cancelDrain: refuse, evict: refuse, gone: refuse, releaseLostClaims: refuse,
   };
   const journal: JournalEntry[] = [];
   const alarm = { enabled: true, thresholdPercent: 80, periodSeconds: 60, evaluationPeriods: 1, cooldownSeconds: 60 };

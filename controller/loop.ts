@@ -7,6 +7,7 @@ import { act, message, noteGroupFailure, type Hands } from "./act";
 import { newMemory, type Memory, type Merged } from "./memory";
 import { dueForQuestion, freshWorker } from "./merge";
 import { picture, type Picture } from "./observe";
+import { releaseOrphans } from "./orphans";
 import { unknown, type Clock, type CloudAlarms, type Gate, type Journal, type Pool, type Queue } from "./ports";
 import { causeOf } from "./same-cause";
 import { askTogether, atMostAtOnce } from "./together";
@@ -112,6 +113,7 @@ export class Controller {
       this.noteProven(now.workers);
       await this.tend();
     }
+    if (poolSeen.known && now.look.queue.known && now.look.queue.partial === undefined) await releaseOrphans(this.memory, this.hands());
     const unsure = this.memory.listsToSee > 0;
     // A list counts once it has had its time to show what was ordered last.
     if (poolSeen.known && unsure && nowMs >= (now.input.createGate?.untilMs ?? 0)) this.memory.listsToSee -= 1;

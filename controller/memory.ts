@@ -2,6 +2,7 @@ import type { MetricSample } from "../components/policy/alarm-rules";
 import type { CpuSample } from "../components/policy/alarms";
 import type { BreakerState, FailureClass } from "../components/policy/breaker";
 import type { Offer, Refusal, RunningJob } from "../components/policy/demand";
+import type { Orphans } from "../components/policy/orphans";
 import { SURE_LOOKS, type Phase, type RemovalBasis, type WorkerView } from "../components/policy/decision";
 import type { CloudAlarmStates, Machine, Member, Observed, PoolView, QueueView } from "./ports";
 
@@ -81,6 +82,8 @@ export interface SeenWorker {
   readonly gaveBackJobs: Set<string>;
   /** More slots are claimed than jobs run: jobs that the queue still calls waiting are starting there. */
   ahead?: { readonly sinceMs: number; readonly jobs: number };
+  /** Jobs that are older than its startd. */
+  orphans?: Orphans;
   /** Short name in the pool. */
   readonly hostname: string;
   /** Full name in the pool, as last seen or as expected. */

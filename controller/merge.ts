@@ -1,6 +1,7 @@
 import { isSureOff, SURE_LOOKS, UNLISTED_CONFIRM_SECONDS, type OffWord, type Phase } from "../components/policy/decision";
 import type { RunningJob } from "../components/policy/demand";
 import { workerHostname } from "../components/policy/names";
+import { noteOrphans } from "../components/policy/orphans";
 import type { Memory, Merged, SeenWorker } from "./memory";
 import type { Gate, Machine, Member, MemberStatus, Observed, QueueView } from "./ports";
 
@@ -151,6 +152,7 @@ function mergeOne(memory: Memory, member: Member, i: MergeInput, machine: Machin
   if (i.queue.known) {
     note(seen, member, machine, jobs, off, i);
     noteJobs(seen, jobsThere, machine?.claims ?? 0, returned, nowMs);
+    if (i.queue.partial === undefined) seen.orphans = noteOrphans(seen.orphans, { startedAtMs: machine?.startedAtMs, heardAtMs: seen.heard?.atMs, jobs: jobsThere, nowMs });
   }
   const period = (i.billingPeriodSeconds ?? 0) * 1000;
   return {

@@ -118,6 +118,8 @@ export interface Machine {
   readonly cpuPercent?: number;
   /** When the collector last heard from it, by the collector's clock: compare it only with itself. */
   readonly heardAtMs: number;
+  /** When its startd began, by the collector's clock; missing where its ad does not tell. */
+  readonly startedAtMs?: number;
   /** Where its startd listens, such as `10.77.0.12:9618`: for asking the host itself whether it is there. */
   readonly address?: string;
   /** Its ad as expressions, where the look fetched it: what a worker of its type offers to jobs. */
@@ -184,6 +186,11 @@ export interface Queue {
   evict(machine: string): Promise<FenceResult>;
   /** The machine verifiably no longer exists: the collector forgets it, and its jobs (the answer's number) start elsewhere now, not when their lease ends. */
   gone(machine: string): Promise<Observed<number>>;
+  /**
+   * These jobs are older than the machine's startd, so that their claims are lost: asks anew, and lets those of which that is certain start anew
+   * now, not when their lease ends. Answers how many; a job with a claim that may live is left alone.
+   */
+  releaseLostClaims(machine: string, jobs: readonly RunningJob[]): Promise<Observed<number>>;
 }
 
 /** Who may still be let into the pool. */

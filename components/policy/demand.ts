@@ -35,6 +35,8 @@ export interface RunningJob {
   readonly state: "running" | "suspended" | "removing";
   /** By the queue's clock. */
   readonly startedAtMs?: number;
+  /** How many machines it occupies, where that is more than this one. @default 1 */
+  readonly machines?: number;
 }
 
 export interface UnreadableJob {

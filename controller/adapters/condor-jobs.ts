@@ -243,7 +243,7 @@ export function parseOccupied(ads: readonly Ad[]): Occupied {
     }
     const state = status === SUSPENDED ? "suspended" : status === REMOVED ? "removing" : "running";
     const startedAtMs = ms(number(ad, "JobCurrentStartDate"));
-    for (const machine of hosts) running.push({ id, owner: text(ad, "Owner") ?? "?", machine, state, ...(startedAtMs === undefined ? {} : { startedAtMs }) });
+    for (const machine of hosts) running.push({ id, owner: text(ad, "Owner") ?? "?", machine, state, ...(startedAtMs === undefined ? {} : { startedAtMs }), ...(hosts.length === 1 ? {} : { machines: hosts.length }) });
     for (const [name, n] of Object.entries(limitsIn(text(ad, "ConcurrencyLimits") ?? ""))) limitsHeld[name] = (limitsHeld[name] ?? 0) + n;
   }
   return { running, returned: returned.sort((a, b) => b.atMs - a.atMs), limitsHeld };

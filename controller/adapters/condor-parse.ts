@@ -6,6 +6,7 @@ export type Ad = Readonly<Record<string, unknown>>;
 export const MACHINE_ATTRIBUTES = [
   "Name", "Machine", "ElastigridServerUuid", "State", "Activity", "NumDynamicSlots", "PartitionableSlot", "Cpus", "Memory", "Disk", "TotalSlotCpus", "TotalSlotMemory",
   "TotalSlotDisk", "Draining", "DrainReason", "ElastigridCpuPercent", "LastHeardFrom", "MyAddress", "ElastigridWorkerType", "MachineResources", "GPUs", "TotalSlotGPUs",
+  "DaemonStartTime", "MyCurrentTime",
 ] as const;
 
 /**
@@ -76,13 +77,26 @@ function parseSlot(name: string, ad: Ad): Machine {
     draining: ad["Draining"] === true || state === "Drained", drainReason: text(ad, "DrainReason"),
     drained: state === "Drained" && activity === "Idle" && claims === 0,
     free: size(""), total: size("TotalSlot"),
-    cpuPercent: number(ad, "ElastigridCpuPercent"), heardAtMs: ms(number(ad, "LastHeardFrom")) ?? 0, address: text(ad, "MyAddress"), workerType: text(ad, "ElastigridWorkerType"),
+    cpuPercent: number(ad, "ElastigridCpuPercent"), heardAtMs: ms(number(ad, "LastHeardFrom")) ?? 0, startedAtMs: startdStart(ad), address: text(ad, "MyAddress"), workerType: text(ad, "ElastigridWorkerType"),
   };
 }
+
+/**
+ * When the startd of this slot began, by the collector's clock: two times of the worker's clock make its age, so that it does not matter how
+ * far that clock is away.
+ */
+export function startdStart(ad: Ad): number | undefined {
+  const heard = number(ad, "LastHeardFrom"), told = number(ad, "MyCurrentTime"), began = number(ad, "DaemonStartTime");
+  return heard === undefined || told === undefined || began === undefined || told < began ? undefined : (heard - (told - began)) * 1000;
+}
+
+/** Slots of one machine that do not agree may be of two startds: the older one speaks, and none where one is silent. */
+const olderStart = (a: number | undefined, b: number | undefined): number | undefined => (a === undefined || b === undefined ? undefined : Math.min(a, b));
 
 const merge = (a: Machine, b: Machine): Machine => ({
   ...a, serverId: a.serverId ?? b.serverId, claims: a.claims + b.claims, draining: a.draining || b.draining, drained: a.drained && b.drained,
   drainReason: a.drainReason ?? b.drainReason, free: plus(a.free, b.free), total: plus(a.total, b.total), cpuPercent: a.cpuPercent ?? b.cpuPercent,
+  startedAtMs: olderStart(a.startedAtMs, b.startedAtMs),
 });
 
 function plus(a: Machine["free"], b: Machine["free"]): Machine["free"] {

@@ -1,8 +1,10 @@
+import type { RunningJob } from "../../components/policy/demand";
 import { unknown, type FenceResult, type Observed, type Occupancy, type ProbeResult } from "../ports";
 import type { CommandResult } from "../run-command";
 import { parseAds } from "./condor-parse";
 import type { CondorTools } from "./condor-tools";
 import { invalidation, releaseJobs } from "./htcondor-gone";
+import { releaseLostClaims } from "./htcondor-lost-claims";
 import { occupancy } from "./htcondor-occupancy";
 import { probe, tcpConnect, type Connect } from "./tcp-probe";
 
@@ -87,6 +89,10 @@ export class HtcondorDrain {
     await this.tools.call("condor_advertise", ["INVALIDATE_STARTD_ADS", "-"], invalidation("Machine", machine));
     await this.tools.call("condor_advertise", ["INVALIDATE_MASTER_ADS", "-"], invalidation("DaemonMaster", machine));
     return releaseJobs(this.tools, machine, (address) => this.probe(address));
+  }
+
+  releaseLostClaims(machine: string, jobs: readonly RunningJob[]): Promise<Observed<number>> {
+    return HOST.test(machine) ? releaseLostClaims(this.tools, machine, jobs) : Promise.resolve(unknown(`not a host name: ${machine}`));
   }
 
   occupancy(machines: readonly string[]): Promise<Observed<ReadonlyMap<string, Occupancy>>> {

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { dueOrphans, noteOrphans, type Orphans } from "../../components/policy/orphans";
 import { CondorPool } from "../support/condor-pool";
 import { noHosts } from "../support/lane";
 
@@ -38,6 +39,51 @@ describe("lost workers", function () {
     await pool.open();
   });
   after(() => pool.close());
+
+  it("lets the job of a startd that was killed start anew when the next startd is there, and no job whose startd lives", async () => {
+    const neighbour = await start();
+    const lost = await start();
+    const began = [await startOf(neighbour.job), await startOf(lost.job)];
+    const machine = pool.machine(lost.worker);
+    const orphans: Array<Orphans | undefined> = [undefined, undefined];
+    const heard = new Map<string, { readonly raw: number; readonly atMs: number }>();
+    /** As the controller looks, at both workers. */
+    const look = async (): Promise<void> => {
+      const seen = await pool.queue.observe();
+      if (!seen.known) return;
+      const nowMs = performance.now();
+      for (const [i, { worker }] of [neighbour, lost].entries()) {
+        const name = pool.machine(worker), m = seen.value.machines.find((x) => x.name === name);
+        if (m !== undefined && heard.get(name)?.raw !== m.heardAtMs) heard.set(name, { raw: m.heardAtMs, atMs: nowMs });
+        orphans[i] = noteOrphans(orphans[i], { startedAtMs: m?.startedAtMs, heardAtMs: heard.get(name)?.atMs, jobs: seen.value.running.filter((j) => j.machine === name), nowMs });
+      }
+      await new Promise((r) => setTimeout(r, 2_000));
+    };
+    const due = () => (orphans[1] === undefined ? [] : dueOrphans(orphans[1], heard.get(machine)?.atMs, performance.now()));
+    await look();
+    expect(orphans).to.deep.equal([undefined, undefined]);
+    const view = await pool.queue.observe();
+    const running = view.known ? view.value.running : [];
+    expect(running.map((j) => j.machine).sort()).to.deep.equal([pool.machine(neighbour.worker), machine].sort());
+    for (const j of running) expect((await pool.queue.releaseLostClaims(j.machine, [j])).known, "its startd lives").to.equal(false);
+
+    const started = await count("started");
+    await pool.onWorker(lost.worker, "kill -KILL $(pgrep -x condor_startd)");
+    await pool.until("another startd is known to have begun", 90, async () => {
+      await look();
+      return due().length > 0;
+    });
+    expect(orphans[0], "the neighbour").to.equal(undefined);
+    expect(await startOf(lost.job), "the queue believes in it").to.equal(began[1]);
+    expect(await pool.queue.releaseLostClaims(pool.machine(neighbour.worker), running), "the neighbour's startd lives").to.have.property("known", false);
+    expect(await pool.queue.releaseLostClaims(machine, due())).to.deep.equal({ known: true, value: 1 });
+    expect(await pool.queue.releaseLostClaims(machine, due()), "it is another start now").to.deep.equal({ known: true, value: 0 });
+    // Its lease would hold it for 20 minutes.
+    await pool.until("the job runs anew", 90, async () => (await count("started")) > started);
+    expect(await startOf(neighbour.job)).to.equal(began[0]);
+    expect(await startOf(lost.job)).not.to.equal(began[1]);
+    await pool.onMaster(`condor_rm ${lost.job} ${neighbour.job}`);
+  });
 
   it("lets the job of a machine that is gone start elsewhere at once, and touches no other", async () => {
     const neighbour = await start();

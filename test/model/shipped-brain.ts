@@ -83,6 +83,7 @@ function bring(config: ControllerConfig, override: Override, past: readonly Jour
     observe: () => ask("look"), occupancy: (machines) => ask("occupancy", machines.join()), probe: (address) => ask("probe", address), jobs: () => ask("jobs"),
     fence: (machine, kind, reason) => ask("fence", machine, `${kind} ${reason}`), cancelDrain: (machine) => ask("cancelDrain", machine),
     evict: (machine) => ask("evict", machine), gone: (machine) => ask("gone", machine),
+    releaseLostClaims: (machine) => ask("releaseLostClaims", machine),
   };
   const controller = new Controller({
     pool, queue, gate, config, clock: { nowMs: () => NOW_MS, monotonicMs: () => NOW_MS }, randomSuffix: () => "abcdef",

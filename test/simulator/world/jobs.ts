@@ -13,6 +13,9 @@ export interface JobKind {
   readonly limits?: Readonly<Record<string, number>>;
 }
 
+/** Why a job left its machine without having ended. */
+export type Loss = "removed-server" | "evicted" | "told-gone" | "crash" | "startd" | "lease" | "machine-is-bad";
+
 export interface SimJob {
   readonly id: number;
   readonly kind: JobKind;

@@ -1,8 +1,8 @@
 import type { Machine } from "../../../controller/ports";
-import { ORDINARY, type JobKind, type SimJob } from "./jobs";
+import { ORDINARY, type JobKind, type Loss, type SimJob } from "./jobs";
 import type { SimServer } from "./model-cloud";
 import type { Dice } from "./random";
-import type { SimStartd } from "./startd";
+import { toldStart, type SimStartd } from "./startd";
 import type { Timeline } from "./timeline";
 
 /** UPDATE_INTERVAL, CLASSAD_LIFETIME and JOB_DEFAULT_LEASE_DURATION as `components/render/condor.ts` sets them. */
@@ -12,9 +12,6 @@ const LEASE_MS = 1_200_000;
 const NEGOTIATION_MS = 2_000;
 /** From match to the shadow's start. */
 const ACTIVATION_MS = 1_500;
-
-/** Why a job left its machine without having ended. */
-export type Loss = "removed-server" | "evicted" | "told-gone" | "crash" | "lease" | "machine-is-bad";
 
 /** A schedd, a collector, a negotiator and startds. */
 export class ModelQueue {
@@ -33,6 +30,10 @@ export class ModelQueue {
   hideAds = 0;
   /** Chance that an update of an ad is lost, and that a change is told only with the next one. */
   lostAdChance = 0;
+  /** Chance that an ad was on its way for long, so that its startd seems younger than it is; those of the next minute are in time. */
+  lateAdChance = 0;
+  /** Before claims are given up the adapter asks once more, and nothing fools it; a story may do without. */
+  asksAgain = true;
   /** Chance that somebody puts a draining worker back just when the controller asks about it. */
   putBackChance = 0;
   /** Chance that a machine is missing in the answer to the last question, or that a question gets no answer. */
@@ -102,7 +103,7 @@ export class ModelQueue {
   }
 
   /** Its startd begins. */
-  join(server: SimServer): SimStartd {
+  join(server: SimServer, address?: string): SimStartd {
     const n = (this.joined += 1) + 1,
       name = `w-${server.id.slice(0, 8)}.grid.internal`;
     const d: SimStartd = {
@@ -110,7 +111,9 @@ export class ModelQueue {
       name,
       server,
       backMs: this.time.ms,
-      address: `10.77.${n >> 8}.${n & 255}:9618`,
+      address: address ?? `10.77.${n >> 8}.${n & 255}:9618`,
+      beganMs: this.time.ms,
+      lateMs: Number.NEGATIVE_INFINITY,
       cpus: this.size.cpus,
       memoryMiB: this.size.memoryMiB,
       alive: true,
@@ -154,6 +157,8 @@ export class ModelQueue {
       free = this.freeOf(d),
       { diskMiB } = this.size;
     d.heardMs = this.time.ms;
+    const late = this.time.ms - d.lateMs > AD_LIVES_MS && this.dice.chance(this.lateAdChance);
+    if (late) d.lateMs = this.time.ms;
     d.ad = {
       name: d.name,
       serverId: d.id,
@@ -164,6 +169,7 @@ export class ModelQueue {
       free: { ...free, diskMiB },
       cpuPercent: (1 - free.cpus / d.cpus) * 100,
       heardAtMs: this.time.nowMs(),
+      startedAtMs: toldStart(d, this.time, late ? this.dice.between(5_000, 900_000) : 0),
       address: d.address,
       ad: d.whole,
       ...(d.draining === undefined ? {} : { drainReason: d.draining }),
@@ -296,7 +302,7 @@ export class ModelQueue {
     if (d === undefined) return;
     d.alive = false;
     this.startds.delete(id);
-    this.dead.set(d.name, d);
+    this.dead.add(d);
     for (const j of d.jobs) {
       const epoch = (j.epoch += 1),
         { state } = j;
@@ -309,10 +315,10 @@ export class ModelQueue {
     }
   }
 
-  /** Machines that no longer are, whose ads or jobs may still be there. */
-  private readonly dead = new Map<string, SimStartd>();
+  /** Daemons that no longer are, whose ads or jobs may still be there. */
+  private readonly dead = new Set<SimStartd>();
 
-  private requeue(j: SimJob): void {
+  requeue(j: SimJob): void {
     this.leave(j);
     this.enqueue(j);
   }
@@ -335,7 +341,7 @@ export class ModelQueue {
   /** The collector forgets everybody, and hears from each in its time. */
   restartCollector(downMs = 0): void {
     this.collectorFromMs = this.time.ms + downMs;
-    for (const d of [...this.startds.values(), ...this.dead.values()]) d.heardMs = Number.NEGATIVE_INFINITY;
+    for (const d of [...this.startds.values(), ...this.dead]) d.heardMs = Number.NEGATIVE_INFINITY;
   }
 
   /** Jobs run on meanwhile, and are found again. */
@@ -355,9 +361,9 @@ export class ModelQueue {
     const out: Machine[] = [];
     const oldest = this.time.ms - AD_LIVES_MS;
     for (const { ad, heardMs } of this.startds.values()) if (heardMs >= oldest && ad !== undefined) out.push(ad);
-    for (const d of this.dead.values()) {
+    for (const d of this.dead) {
       if (d.heardMs >= oldest && d.ad !== undefined) out.push(d.ad);
-      else if (d.jobs.size === 0) this.dead.delete(d.name);
+      else if (d.jobs.size === 0) this.dead.delete(d);
     }
     return out;
   }
@@ -365,8 +371,7 @@ export class ModelQueue {
   /** The daemon behind an ad that the collector has, dead or alive. */
   listed(machine: string): SimStartd | undefined {
     for (const d of this.startds.values()) if (d.name === machine) return this.time.ms - d.heardMs <= AD_LIVES_MS ? d : undefined;
-    const d = this.dead.get(machine);
-    return d !== undefined && this.time.ms - d.heardMs <= AD_LIVES_MS ? d : undefined;
+    return [...this.dead].find((d) => d.name === machine && this.time.ms - d.heardMs <= AD_LIVES_MS);
   }
 
   /** Somebody who is not the controller puts a worker back into service. */
@@ -384,10 +389,11 @@ export class ModelQueue {
       for (const j of [...d.jobs]) this.lose(j, "told-gone");
       d.heardMs = Number.NEGATIVE_INFINITY;
     }
-    const d = this.dead.get(machine);
-    if (d === undefined) return;
-    d.heardMs = Number.NEGATIVE_INFINITY;
-    for (const j of [...d.jobs]) this.requeue(j);
-    this.dead.delete(machine);
+    for (const d of this.dead) {
+      if (d.name !== machine) continue;
+      d.heardMs = Number.NEGATIVE_INFINITY;
+      for (const j of [...d.jobs]) this.requeue(j);
+      this.dead.delete(d);
+    }
   }
 }

@@ -52,7 +52,7 @@ async function run(keys: readonly string[], stories: readonly string[], [from, t
   // Spec files declare their stories in passing; nobody runs them as tests here.
   Object.assign(globalThis, { describe: (_: string, body: () => void) => body() });
   const { all, Stage } = await import("./story.js");
-  for (const name of ["scale-down", "false-words", "outages", "crashes", "broken-workers", "demand", "renewal", "doubt"])
+  for (const name of ["scale-down", "false-words", "outages", "crashes", "broken-workers", "demand", "renewal", "doubt", "orphans"])
     await import(`../${name}.spec.js`);
   let played = 0;
   for (let seed = from; seed <= to; seed += 1) {

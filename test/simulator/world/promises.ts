@@ -1,11 +1,12 @@
 import type { ModelCloud, SimServer } from "./model-cloud";
-import type { Loss, ModelQueue } from "./model-queue";
+import type { Loss } from "./jobs";
+import type { ModelQueue } from "./model-queue";
 
 /** A promise that was broken, in words. */
 export class PromiseBroken extends Error {}
 
 /** Losses that are nobody's fault but the machine's own. */
-const NOT_OURS: readonly Loss[] = ["crash", "lease", "machine-is-bad"];
+const NOT_OURS: readonly Loss[] = ["crash", "startd", "lease", "machine-is-bad"];
 
 export interface Watched {
   readonly cloud: ModelCloud;

@@ -14,6 +14,7 @@ import type { Call } from "./model-cloud";
 import type { ModelQueue } from "./model-queue";
 import type { Dice } from "./random";
 import type { SimStartd } from "./startd";
+import { giveUpClaim } from "./startd-deaths";
 import type { Timeline } from "./timeline";
 
 /** A drain in this time after a start, or just before the end, finds a job that would be hurt. */
@@ -56,6 +57,12 @@ export class QueuePort {
         call("gone", () => {
           if (!this.q.down) this.q.forget(machine);
           return known(0);
+        }),
+      releaseLostClaims: (machine, jobs) =>
+        call("release", () => {
+          const why = this.q.unreachable;
+          if (why !== undefined || this.dice.chance(this.q.silentChance)) return unknown(why ?? "condor_q timed out");
+          return known(jobs.filter((j) => giveUpClaim(this.q, this.time, { ...j, machine })).length);
         }),
     };
   }

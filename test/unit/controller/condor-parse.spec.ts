@@ -19,6 +19,17 @@ describe("parseMachines", () => {
     ["takes an unknown state for one in use", { PartitionableSlot: undefined, State: "Something" }, { claims: 1 }],
   ];
   for (const [says, over, wanted] of table) it(says, () => expect(parseMachines([slot(over)])[0]).to.deep.include(wanted));
+  const times = { LastHeardFrom: 1_000_100, MyCurrentTime: 5_000_070, DaemonStartTime: 5_000_000 };
+  const starts: Array<[string, object, number | undefined]> = [
+    ["by the collector's clock, whatever the worker's says", times, 1_000_030_000],
+    ["not at all without its own times", { ...times, MyCurrentTime: undefined }, undefined],
+    ["not at all where its clock went back below its start", { ...times, MyCurrentTime: 4_999_999 }, undefined],
+  ];
+  for (const [says, over, wanted] of starts) it(`tells the startd's start ${says}`, () => expect(parseMachines([slot(over)])[0]?.startedAtMs).to.equal(wanted));
+  it("takes the older start of slots that do not agree, and none where one is silent", () => {
+    const two = (other: object) => parseMachines([slot(times), slot({ ...times, Name: "slot2@", ...other })])[0]?.startedAtMs;
+    expect([two({ DaemonStartTime: 4_999_000 }), two({ DaemonStartTime: undefined })]).to.deep.equal([999_030_000, undefined]);
+  });
   it("adds up several slots of one machine", () => expect(parseMachines([slot(), slot({ Name: "slot2@", State: "Claimed", NumDynamicSlots: 1 })])).to.have.length(1).and.to.have.nested.property("[0].claims", 2));
   it("refuses an ad without a machine", () => expect(() => parseMachines([{}])).to.throw(/Machine/));
   it("reads nothing as an empty list, as HTCondor prints it", () => expect(parseAds("\n")).to.deep.equal([]));

@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import { HtcondorQueue } from "../../../controller/adapters/htcondor-queue";
 import { parseDrain } from "../../../controller/adapters/htcondor-drain";
-import { invalidation, refusal, shadowsOf } from "../../../controller/adapters/htcondor-gone";
+import { invalidation } from "../../../controller/adapters/htcondor-gone";
+import { sameStart, shadowsOf } from "../../../controller/adapters/htcondor-release";
 import type { Connect } from "../../../controller/adapters/tcp-probe";
 import type { CommandResult } from "../../../controller/run-command";
 
@@ -110,10 +111,11 @@ describe("the question who is on these machines", () => {
 
 describe("a machine that is gone", () => {
   const PS = "  41 condor_shadow -f 7.0 --schedd=<10.77.0.1:9618> <10.77.0.5:9618> -\n  42 condor_shadow -f 17.0 --schedd=<10.77.0.1:9618> <10.77.0.6:9618> -\n";
-  const job = (over: object = {}) => ({ ClusterId: 7, ProcId: 0, RemoteHost: "slot1_1@w-1.grid", StartdIpAddr: "<10.77.0.5:9618?alias=w-1.grid>", ...over });
-  const gone = (jobs: object[], connect: Connect, ps = PS) => {
+  const job = (over: object = {}) => ({ ClusterId: 7, ProcId: 0, RemoteHost: "slot1_1@w-1.grid", StartdIpAddr: "<10.77.0.5:9618?alias=w-1.grid>", JobCurrentStartDate: 1700000000, NumShadowStarts: 1, ...over });
+  const EDITED = { stdout: 'Set attribute "LastJobLeaseRenewal" for 1 matching jobs.\n' };
+  const gone = (jobs: object[], connect: Connect, ps = PS, edit: Partial<CommandResult> = EDITED) => {
     const calls: string[] = [];
-    return { calls, q: queue((p) => ({ stdout: p === "condor_q" ? JSON.stringify(jobs) : p === "ps" ? ps : "" }), calls, connect) };
+    return { calls, q: queue((p) => (p === "condor_qedit" ? edit : { stdout: p === "condor_q" ? JSON.stringify(jobs) : p === "ps" ? ps : "" }), calls, connect) };
   };
   const silent: Connect = async () => "EHOSTUNREACH";
   const kills = (calls: readonly string[]): string[] => calls.filter((c) => c.startsWith("kill"));
@@ -151,6 +153,24 @@ describe("a machine that is gone", () => {
     expect((await queue((p) => (p === "condor_q" ? { code: 1 } : {}), calls, silent).gone("w-1.grid")).known).to.equal(false);
     expect(kills(calls)).to.have.length(0);
   });
+  it("says for this very start of the job that its lease is over, after its shadow was looked up and before that is ended", async () => {
+    const { q, calls } = gone([job()], silent);
+    await q.gone("w-1.grid");
+    const edit = `condor_qedit -constraint ${sameStart(job())} LastJobLeaseRenewal 1`;
+    expect(sameStart(job())).to.equal('ClusterId == 7 && ProcId == 0 && RemoteHost =?= "slot1_1@w-1.grid" && JobCurrentStartDate =?= 1700000000 && NumShadowStarts =?= 1');
+    expect(calls.filter((c) => /^(ps|condor_qedit|kill)/.test(c))).to.deep.equal(["ps -C condor_shadow -o pid=,args=", edit, "kill -KILL 41"]);
+  });
+  const uncertain: Array<[string, object, string, Partial<CommandResult>]> = [
+    ["has begun anew meanwhile", {}, PS, { code: 1 }],
+    ["is not said to be the one", {}, PS, { stdout: "Set attribute for 0 matching jobs." }],
+    ["does not tell its starts apart", { NumShadowStarts: undefined }, PS, EDITED],
+    ["has no shadow", {}, "", EDITED],
+    ["has two shadows", {}, `${PS}  43 condor_shadow 7.0 -\n`, EDITED],
+  ];
+  for (const [says, over, ps, edit] of uncertain) it(`leaves a job to its lease that ${says}`, async () => {
+    const { q, calls } = gone([job(over)], silent, ps, edit);
+    expect((await q.gone("w-1.grid")).known).to.equal(false);
+    expect(kills(calls)).to.have.length(0);
+  });
   it("finds a shadow by its job's whole id", () => expect(shadowsOf(PS, new Set(["7.0"]))).to.deep.equal(["41"]));
-  it("words the refusal so that it ends by itself", () => expect(refusal(["10.77.0.5"])).to.match(/flags timeout[^]*10\.77\.0\.5 timeout \d+s/));
 });
