@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { HtcondorQueue } from "../../../controller/adapters/htcondor-queue";
 import { parseDrain } from "../../../controller/adapters/htcondor-drain";
-import { invalidation } from "../../../controller/adapters/htcondor-gone";
+import { invalidation, refusal } from "../../../controller/adapters/htcondor-gone";
 import { sameStart, shadowsOf } from "../../../controller/adapters/htcondor-release";
 import type { Connect } from "../../../controller/adapters/tcp-probe";
 import type { CommandResult } from "../../../controller/run-command";
@@ -172,5 +172,6 @@ describe("a machine that is gone", () => {
     expect((await q.gone("w-1.grid")).known).to.equal(false);
     expect(kills(calls)).to.have.length(0);
   });
+  it("words the refusal so that it ends by itself", () => expect(refusal(["10.77.0.5"])).to.match(/flags timeout[^]*10\.77\.0\.5 timeout \d+s/));
   it("finds a shadow by its job's whole id", () => expect(shadowsOf(PS, new Set(["7.0"]))).to.deep.equal(["41"]));
 });
