@@ -108,7 +108,7 @@ class World {
       members.push({ id: text(uuid(i)), name: text(`grid-worker-${i}`), status: "running", copying: false, macs: [mac] });
       machines.push({
         name: text(nameOf(i)), serverId: text(uuid(i)), claims: claimed, draining: false, drained: false, total: room(VCPUS),
-        free: room(VCPUS - claimed), cpuPercent: 90.5, heardAtMs: heardAtMs - i, address: text(`10.77.${i >> 8}.${i & 255}:9618`),
+        free: room(VCPUS - claimed), cpuPercent: 90.5, heardAtMs: heardAtMs - i, startedAtMs: WALL_MS - 3_600_000 - i, address: text(`10.77.${i >> 8}.${i & 255}:9618`),
       });
     }
     const waiting = this.size.jobs - running.length, counts = { waiting, running: running.length, held: 0 };

@@ -1,7 +1,7 @@
 import { isSureOff, SURE_LOOKS, UNLISTED_CONFIRM_SECONDS, type OffWord, type Phase } from "../components/policy/decision";
 import type { RunningJob } from "../components/policy/demand";
 import { workerHostname } from "../components/policy/names";
-import { noteOrphans } from "../components/policy/orphans";
+import { isBeforeStartd, noteOrphans } from "../components/policy/orphans";
 import type { Memory, Merged, SeenWorker } from "./memory";
 import type { Gate, Machine, Member, MemberStatus, Observed, QueueView } from "./ports";
 
@@ -148,17 +148,17 @@ function mergeOne(memory: Memory, member: Member, i: MergeInput, machine: Machin
   }
   const jobsThere = i.running.get(seen.machine) ?? NO_JOBS;
   const jobs = Math.max(machine?.claims ?? 0, jobsThere.length);
-  const off = noteOff(seen, member, nowMs);
+  const off = noteOff(seen, member, nowMs), oldest = oldestStart(jobsThere);
   if (i.queue.known) {
     note(seen, member, machine, jobs, off, i);
     noteJobs(seen, jobsThere, machine?.claims ?? 0, returned, nowMs);
-    if (i.queue.partial === undefined) seen.orphans = noteOrphans(seen.orphans, { startedAtMs: machine?.startedAtMs, heardAtMs: seen.heard?.atMs, jobs: jobsThere, nowMs });
+    if (i.queue.partial === undefined) noteOlderJobs(seen, jobsThere, oldest, machine?.startedAtMs, nowMs);
   }
   const period = (i.billingPeriodSeconds ?? 0) * 1000;
   return {
     id: member.id, name: seen.hostname, type: member.type ?? machine?.workerType ?? i.defaultType, phase: seen.phase, phaseSinceMs: seen.phaseSinceMs, server: member.status, copying: member.copying,
     detail: member.detail, off, retiring: member.retiring, doomed: member.doomed, unhealthy: seen.unhealthy, doubtful: seen.gaveBackJobs.size > 0 && !seen.endedJob ? true : undefined, proven: seen.endedJob ? true : undefined, pinned: i.pins?.includes(member.id) === true ? true : undefined,
-    everJoined: seen.everJoined, admitted: seen.everJoined || i.gate.admitted(member.id), jobs, oldestJobStartMs: oldestStart(jobsThere),
+    everJoined: seen.everJoined, admitted: seen.everJoined || i.gate.admitted(member.id), jobs, oldestJobStartMs: oldest,
     idleSinceMs: seen.idleSinceMs, drainReason: machine?.drainReason, fenced: seen.fenced, absentLooks: seen.absentLooks, cancelledAtMs: seen.cancelledAtMs,
     billedForMs: period > 0 && member.activeSinceMs !== undefined ? period - (Math.max(0, i.wallMs - member.activeSinceMs) % period) : undefined,
     member, machine, machineName: seen.machine,
@@ -218,6 +218,13 @@ function note(seen: SeenWorker, member: Member, machine: Machine | undefined, jo
 }
 
 const NO_JOBS: readonly RunningJob[] = [];
+
+/** Nothing is made for the many whose oldest job is younger than their startd. */
+function noteOlderJobs(seen: SeenWorker, jobs: readonly RunningJob[], oldestMs: number | undefined, startedAtMs: number | undefined, nowMs: number): void {
+  const older = oldestMs !== undefined && startedAtMs !== undefined && isBeforeStartd(oldestMs, startedAtMs);
+  if (older) seen.orphans = noteOrphans(seen.orphans, { startedAtMs, heardAtMs: seen.heard?.atMs, jobs, nowMs });
+  else if (seen.orphans !== undefined) seen.orphans = undefined;
+}
 
 /** Which jobs have ended there, and how many are starting that the queue still calls waiting. */
 function noteJobs(seen: SeenWorker, jobsThere: readonly RunningJob[], claims: number, returned: ReadonlyMap<string, ReadonlySet<string>>, nowMs: number): void {

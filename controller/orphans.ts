@@ -8,7 +8,7 @@ import { atMostAtOnce } from "./together";
 /** A machine costs two questions and a command for each job; most of them at once would mean that a clock has jumped. */
 const MACHINES_A_PASS = 4;
 
-/** Lets jobs of startds that have ended start anew: the queue itself believes in them until their lease ends. Only after a look at the whole queue. */
+/** Lets jobs of startds that have ended start anew: the queue believes in them until their lease ends. Only after a look at all of it. */
 export async function releaseOrphans(memory: Memory, h: Pick<Hands, "queue" | "journal" | "nowMs">): Promise<void> {
   const due = workersDue(memory, h.nowMs());
   if (due.length === 0) return;
@@ -17,12 +17,14 @@ export async function releaseOrphans(memory: Memory, h: Pick<Hands, "queue" | "j
     try {
       const released = await h.queue.releaseLostClaims(seen.machine, jobs);
       if (!released.known) h.journal.write("release-failed", released.reason, seen.hostname);
-      else if (released.value > 0) h.journal.write("release", `${count(released.value, "job")} of a startd that has ended ${does(released.value, "starts", "start")} anew`, seen.hostname);
+      else if (released.value > 0) h.journal.write("release", told(released.value), seen.hostname);
     } catch (e) {
       h.journal.write("release-failed", message(e), seen.hostname);
     }
   });
 }
+
+const told = (jobs: number): string => `${count(jobs, "job")} of a startd that has ended ${does(jobs, "starts", "start")} anew`;
 
 function workersDue(memory: Memory, nowMs: number): { readonly seen: SeenWorker; readonly jobs: readonly RunningJob[] }[] {
   const due: { readonly seen: SeenWorker; readonly jobs: readonly RunningJob[] }[] = [];

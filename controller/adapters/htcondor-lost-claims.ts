@@ -9,7 +9,7 @@ import { jobId, jobsThere, release } from "./htcondor-release";
 const SLOT = ["Name", "Machine", "DynamicSlot", "DaemonStartTime", "MyCurrentTime", "LastHeardFrom", "JobId"] as const;
 const RUNNING = 2, TRANSFERRING = 6, SUSPENDED = 7;
 
-/** Lets jobs whose claims were of a former startd of this machine start anew; asks queue and collector about them first, and leaves alone what is not certain. */
+/** Lets jobs start anew whose claims were of a former startd of this machine. Asks anew, and leaves alone what is not certain. */
 export async function releaseLostClaims(tools: CondorTools, machine: string, jobs: readonly RunningJob[]): Promise<Observed<number>> {
   const [slots, there] = await Promise.all([
     tools.ask("condor_status", ["-json", "-attributes", SLOT.join(","), "-constraint", `Machine == ${JSON.stringify(machine)}`], parseAds),
@@ -23,8 +23,8 @@ export async function releaseLostClaims(tools: CondorTools, machine: string, job
 }
 
 /**
- * The claim names its startd by the second in which that began, by the worker's clock; so does DaemonStartTime, which may be a second away. The
- * address does not tell: the next startd of the same condor_master gets the same one. It begins at least 10 s after the former one's end.
+ * The claim names its startd by the second in which that began, by the worker's clock; so does DaemonStartTime, which may be a second away.
+ * The address does not tell: the next startd of the same condor_master gets the same one. It begins 10 s after the former one's end.
  */
 const SAME_BIRTH_SECONDS = 5;
 
@@ -47,25 +47,34 @@ function startdOf(slots: readonly Ad[]): Startd | string {
   return one ?? "the collector does not know it";
 }
 
+interface Sorted {
+  readonly lost: readonly Ad[];
+  /** Why others are left alone. */
+  readonly kept: readonly string[];
+}
+
 /**
- * Of these jobs, those whose claim is certainly lost. Ages only raise the suspicion, because the master's clock may jump; the claim itself names
- * the startd that gave it, and that must be another one than the machine has now, by the worker's clock alone. No slot may name the job either:
- * what the former startd told last stays in the collector for a minute (CLASSAD_LIFETIME), but was heard before the new one began.
+ * Of these jobs, those whose claim is certainly lost. Ages only raise the suspicion, because the master's clock may jump; the claim itself
+ * names the startd that gave it, and that must be another one than the machine has now, by the worker's clock alone. No slot may name the
+ * job either: what the former startd told last stays in the collector for a minute (CLASSAD_LIFETIME), but was heard before the new one
+ * began.
  */
-export function lostClaims(slots: readonly Ad[], there: readonly Ad[], jobs: readonly RunningJob[]): { readonly lost: readonly Ad[]; readonly kept: readonly string[] } {
+export function lostClaims(slots: readonly Ad[], there: readonly Ad[], jobs: readonly RunningJob[]): Sorted {
   const startd = startdOf(slots.filter((ad) => ad["DynamicSlot"] !== true));
   if (typeof startd === "string") return { lost: [], kept: [startd] };
   const lost: Ad[] = [], kept: string[] = [];
   for (const job of jobs) {
     const ad = there.find((a) => jobId(a) === job.id);
-    // It has left the machine by itself.
-    if (ad === undefined || ms(number(ad, "JobCurrentStartDate")) !== job.startedAtMs || !text(ad, "RemoteHost")?.endsWith(`@${job.machine}`)) continue;
+    if (ad === undefined || !isSameStart(ad, job)) continue; // it has left the machine by itself
     const why = whyKept(ad, job, startd, slots);
     if (why === undefined) lost.push(ad);
     else kept.push(`job ${job.id} is left alone: ${why}`);
   }
   return { lost, kept };
 }
+
+const isSameStart = (ad: Ad, job: RunningJob): boolean =>
+  ms(number(ad, "JobCurrentStartDate")) === job.startedAtMs && text(ad, "RemoteHost")?.endsWith(`@${job.machine}`) === true;
 
 function whyKept(ad: Ad, job: RunningJob, startd: Startd, slots: readonly Ad[]): string | undefined {
   const status = number(ad, "JobStatus");
@@ -78,7 +87,8 @@ function whyKept(ad: Ad, job: RunningJob, startd: Startd, slots: readonly Ad[]):
   for (const slot of slots) {
     if (slot["JobId"] !== job.id) continue;
     const heardAtMs = ms(number(slot, "LastHeardFrom"));
-    if (number(slot, "DaemonStartTime") === startd.birth || heardAtMs === undefined || heardAtMs >= startd.startedAtMs) return "a slot there names it";
+    const isOfFormer = number(slot, "DaemonStartTime") !== startd.birth && heardAtMs !== undefined && heardAtMs < startd.startedAtMs;
+    if (!isOfFormer) return "a slot there names it";
   }
   return undefined;
 }

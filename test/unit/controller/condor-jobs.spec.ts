@@ -82,6 +82,8 @@ describe("jobs on machines", () => {
   ];
   for (const [says, over, wanted] of states) it(`are ${says}`, () => expect(parseOccupied([running(over)]).running[0]).to.deep.include(wanted));
   it("are on all machines of a gang", () => expect(parseOccupied([running({ AllRemoteHosts: "slot1_1@w-1.grid,slot1_1@w-2.grid,slot1_2@w-2.grid" })]).running.map((r) => r.machine)).to.deep.equal(["w-1.grid", "w-2.grid"]));
+  it("say how many machines they have, where it is more than one", () =>
+    expect([{}, { AllRemoteHosts: "slot1_1@w-1.grid,slot1_1@w-2.grid" }].map((over) => parseOccupied([running(over)]).running[0]?.machines)).to.deep.equal([undefined, 2]));
   it("are not those that run on the master itself", () => expect(parseOccupied([running({ JobUniverse: 12, RemoteHost: "master.grid" })]).running).to.deep.equal([]));
   it("hold their limits", () => expect(parseOccupied([running({ ConcurrencyLimits: "lic,db:2" }), running({ ProcId: 1, ConcurrencyLimits: "db" })]).limitsHeld).to.deep.equal({ lic: 1, db: 3 }));
   it("have come back where they wait again", () => {
