@@ -3,7 +3,7 @@ import { GridSimulator } from "./world/grid-simulator";
 import { killStartd } from "./world/startd-deaths";
 import { share, story, type Stage } from "./world/story";
 
-/** Time from the end of a startd until its jobs are back in the queue: 13 s until the next one, 15 s and two looks to be sure, 11 s for the schedd's last try. */
+/** From a startd's end until its jobs are back in the queue: 13 s until the next one, 15 s and two looks to be sure, 11 s for a try. */
 const BACK_MS = 60_000;
 let orphaned = 0;
 
@@ -16,7 +16,18 @@ interface Ads {
 
 /** Startds are killed at random under their jobs. The last question before a claim is given up does not help: what is asked for is done. */
 async function play(seed: number, stage: Stage, { late = 0, lost = 0, kills = true }: Ads): Promise<GridSimulator> {
-  const sim = stage.show(new GridSimulator({ seed, min: 2, max: 6, vcpus: 2, submitChance: 0.02, jobMs: [60_000, 600_000], callMs: 200, scaling: { idleSeconds: 30 } }));
+  const sim = stage.show(
+    new GridSimulator({
+      seed,
+      min: 2,
+      max: 6,
+      vcpus: 2,
+      submitChance: 0.02,
+      jobMs: [60_000, 600_000],
+      callMs: 200,
+      scaling: { idleSeconds: 30 },
+    }),
+  );
   const { queue, time, dice } = sim;
   queue.asksAgain = false;
   queue.lateAdChance = late;
@@ -30,7 +41,8 @@ async function play(seed: number, stage: Stage, { late = 0, lost = 0, kills = tr
       else if (!since.has(j.id)) {
         since.set(j.id, time.ms);
         orphaned += 1;
-      } else if (lost === 0 && late === 0) expect(time.ms - since.get(j.id)!, `job ${j.id} is shown as running though its startd has ended`).to.be.below(BACK_MS);
+      } else if (lost === 0 && late === 0)
+        expect(time.ms - since.get(j.id)!, `job ${j.id} ran on a startd that has ended`).to.be.below(BACK_MS);
     }
   };
   for (let i = 0; i < 12; i += 1) {
@@ -47,7 +59,7 @@ async function play(seed: number, stage: Stage, { late = 0, lost = 0, kills = tr
 describe("startds that end under their jobs in simulated grids", () => {
   story({
     name: "startds-killed",
-    seeds: share(200),
+    seeds: share(100),
     says: "lets jobs of a startd that has ended start anew within a minute, and no job with a live claim",
     play: async (seed, stage) => {
       const sim = await play(seed, stage, {});

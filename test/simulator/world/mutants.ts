@@ -229,8 +229,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "any-job-is-lost": {
     guard: "the startd is younger than the job",
     file: policy("orphans"),
-    find: /return startedAtMs \+ exports\.ORPHAN_MARGIN_MS < startdAtMs;/,
-    put: "return true;",
+    find: /jobAtMs \+ exports\.ORPHAN_MARGIN_MS < startdAtMs;/,
+    put: "true;",
     stories: ["startds-killed"],
     seeds: 5,
   },

@@ -1,3 +1,4 @@
+import type { RunningJob } from "../../../components/policy/demand";
 import type { ModelQueue } from "./model-queue";
 import type { Dice } from "./random";
 import type { Timeline } from "./timeline";
@@ -20,7 +21,7 @@ export function killStartd(q: ModelQueue, time: Timeline, dice: Dice, id: string
 }
 
 /** Somebody says that this job's claim is lost, and it is given up whether it is or not. Answers whether the job was there. */
-export function giveUpClaim(q: ModelQueue, time: Timeline, claim: { readonly id: string; readonly machine: string; readonly startedAtMs?: number }): boolean {
+export function giveUpClaim(q: ModelQueue, time: Timeline, claim: Pick<RunningJob, "id" | "machine" | "startedAtMs">): boolean {
   for (const j of q.open) {
     if (`${j.id}.0` !== claim.id || j.on?.name !== claim.machine || j.startedAtMs !== claim.startedAtMs) continue;
     if (j.on.alive) {
