@@ -11,7 +11,7 @@ import { seeded } from "../../local-cloud/http/faults";
 import { alive, family, inventory, killAll, long, pause, processes, say, secondsSince, seed, until, type Process } from "../support/chaos";
 import { packageDir } from "../support/stack";
 import { engineEnvironment } from "../../tools/engine-env";
-import { freePort, noGrid } from "../support/lane";
+import { freePort, needGrid } from "../support/lane";
 
 
 /** What a killed local-cloud must not leave: its processes, and everything that shares a namespace of theirs. */
@@ -100,12 +100,9 @@ describe("a grid on real hosts, killed here and there", function () {
   };
 
   before(async function () {
+    await needGrid(this);
     const engine = engineEnvironment();
-    const reason = await noGrid();
-    if (reason !== undefined || !engine.available) {
-      say(`skipped: ${reason}`);
-      return this.skip();
-    }
+    if (!engine.available) return;
     say(`seed ${seed}`);
     dir = mkdtempSync(join(tmpdir(), "elastigrid-killed-"));
     port = await freePort();

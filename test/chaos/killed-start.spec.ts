@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { rmSync } from "node:fs";
 import { seeded } from "../../local-cloud/http/faults";
 import { alive, family, killAll, long, pause, say, secondsSince, seed, until, type Process } from "../support/chaos";
-import { freePort, noGrid } from "../support/lane";
+import { freePort, needGrid } from "../support/lane";
 import { StartHome, type StartRun } from "../support/start-home";
 
 /** From the first line on standard error; the short form stays in the part where clouds are made and removed. */
@@ -28,11 +28,7 @@ describe("npm start, killed", function () {
   ];
 
   before(async function () {
-    const reason = await noGrid();
-    if (reason !== undefined) {
-      say(`skipped: ${reason}`);
-      return this.skip();
-    }
+    await needGrid(this);
     say(`seed ${seed}`);
     home = new StartHome(await freePort());
   });

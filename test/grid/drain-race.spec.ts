@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { CondorPool } from "../support/condor-pool";
-import { noHosts } from "../support/lane";
+import { needHosts } from "../support/lane";
 
 const ROUNDS_MS = 20_000;
 /** Short enough to end while its worker drains, again and again. */
@@ -32,11 +32,7 @@ describe("drain, cancel, drain", function () {
   };
 
   before(async function () {
-    const reason = await noHosts();
-    if (reason !== undefined) {
-      console.log(`    skipped: ${reason}`);
-      this.skip();
-    }
+    await needHosts(this);
     await pool.open();
   });
   after(() => pool.close());

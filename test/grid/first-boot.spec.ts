@@ -12,7 +12,7 @@ import { pushFilesScript } from "../../components/render/push";
 import type { Backend, HostSpec } from "../../local-cloud/backend";
 import { hostsBackend } from "../../local-cloud/hosts";
 import { cacheDir as cacheDirOf } from "../../tools/paths";
-import { noHosts } from "../support/lane";
+import { needHosts } from "../support/lane";
 
 const cacheDir = cacheDirOf();
 const MASTER = "a5000000-0000-4000-8000-000000000001";
@@ -46,11 +46,7 @@ describe("first boot", function () {
     ssh(`ssh -i /root/key -o StrictHostKeyChecking=no -o LogLevel=ERROR -o BatchMode=yes -o ConnectTimeout=5 root@$(awk '{print $3}' /var/lib/misc/dnsmasq.leases) ${JSON.stringify(command)}`);
 
   before(async function () {
-    const reason = await noHosts();
-    if (reason !== undefined) {
-      console.log(`    skipped: ${reason}`);
-      this.skip();
-    }
+    await needHosts(this);
     stateDir = mkdtempSync(join(tmpdir(), "elastigrid-boot-"));
     execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(stateDir, "key")]);
     cloud = hostsBackend({ stateDir, cacheDir, instance: "boot-spec", publishPorts: [2222] });

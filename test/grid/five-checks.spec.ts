@@ -12,7 +12,7 @@ import { Watcher } from "../../demo/watch";
 import { engineEnvironment } from "../../tools/engine-env";
 import { secretValues, watchProcessList } from "../support/secrets";
 import { packageDir } from "../support/stack";
-import { freePort, noGrid } from "../support/lane";
+import { freePort, needGrid } from "../support/lane";
 
 
 /** The whole way: real engine, real hosts, real HTCondor, in the sizes of `SHORT`. */
@@ -24,11 +24,7 @@ describe("a grid on real hosts", function () {
   const print = (line: string): void => void lines.push(line);
 
   before(async function () {
-    const reason = await noGrid();
-    if (reason !== undefined) {
-      console.log(`      skipped: ${reason}`);
-      this.skip();
-    }
+    await needGrid(this);
     dir = mkdtempSync(join(tmpdir(), "elastigrid-grid-"));
     const port = await freePort();
     const configFile = join(dir, "documented.yaml");

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { rmSync } from "node:fs";
 import { killAll, pause, say, until } from "../support/chaos";
-import { freePort, noGrid } from "../support/lane";
+import { freePort, needGrid } from "../support/lane";
 import { StartHome } from "../support/start-home";
 
 interface Summary {
@@ -26,11 +26,7 @@ describe("npm start -- --keep --grid-only", function () {
   const cloud = (): number[] => (home as StartHome).processes().filter((p) => / local-cloud --port /.test(p.command)).map((p) => p.pid);
 
   before(async function () {
-    const reason = await noGrid();
-    if (reason !== undefined) {
-      say(`skipped: ${reason}`);
-      return this.skip();
-    }
+    await needGrid(this);
     home = new StartHome(await freePort());
   });
 

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { Backend, HostSpec } from "../../local-cloud/backend";
 import { hostsBackend } from "../../local-cloud/hosts";
 import { cacheDir as cacheDirOf } from "../../tools/paths";
-import { noHosts } from "../support/lane";
+import { needHosts } from "../support/lane";
 
 const cacheDir = cacheDirOf();
 const ALPHA = "a1000000-0000-4000-8000-000000000001";
@@ -59,11 +59,7 @@ describe("hosts back end", function () {
   });
 
   before(async function () {
-    const reason = await noHosts();
-    if (reason !== undefined) {
-      console.log(`    skipped: ${reason}`);
-      this.skip();
-    }
+    await needHosts(this);
     settings = sysctls();
     stateDir = mkdtempSync(join(tmpdir(), "elastigrid-hosts-"));
     execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(stateDir, "key")]);

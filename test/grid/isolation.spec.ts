@@ -5,7 +5,7 @@ import { parseGridConfig } from "../../components/config/schema";
 import { slotAccounts } from "../../components/render/condor-isolation";
 import { packageRoot } from "../../tools/paths";
 import { CondorPool } from "../support/users-pool";
-import { noHosts } from "../support/lane";
+import { needHosts } from "../support/lane";
 
 const config = parseGridConfig({ name: "apart", ssh: { port: 2273 }, workers: { vcpus: 4, memory: "1 GiB" } });
 const hostileJob = readFileSync(join(packageRoot, "test", "fixtures", "hostile-job.py"), "utf8");
@@ -57,11 +57,7 @@ describe("a hostile job", function () {
   };
 
   before(async function () {
-    const reason = await noHosts();
-    if (reason !== undefined) {
-      console.log(`    skipped: ${reason}`);
-      this.skip();
-    }
+    await needHosts(this);
     pool = await CondorPool.open(config, ["alice", "mallory"]);
     [guarded, open] = [await pool.addWorker(1), await pool.addWorker(2)];
     const startd = async (): Promise<string> => (await pool.master(`condor_status -af MyAddress -constraint 'Machine == "${open}.apart.internal"'`)).out;

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { parseGridConfig } from "../../components/config/schema";
 import { CondorPool } from "../support/users-pool";
-import { noHosts } from "../support/lane";
+import { needHosts } from "../support/lane";
 
 const config = parseGridConfig({
   name: "kinds", ssh: { port: 2274 }, workers: { vcpus: 2, memory: "768 MiB" },
@@ -24,11 +24,7 @@ describe("kinds of jobs", function () {
     (await pool.master(`condor_history ${cluster} -af:t ${attributes.join(" ")}`)).out.trim().split("\n").map((l) => l.split("\t"));
 
   before(async function () {
-    const reason = await noHosts();
-    if (reason !== undefined) {
-      console.log(`    skipped: ${reason}`);
-      this.skip();
-    }
+    await needHosts(this);
     pool = await CondorPool.open(config, ["alice", "bob"]);
     hosts = [await pool.addWorker(1), await pool.addWorker(2)];
   });

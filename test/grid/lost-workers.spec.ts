@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { dueOrphans, noteOrphans, type Orphans } from "../../components/policy/orphans";
 import { CondorPool } from "../support/condor-pool";
-import { noHosts } from "../support/lane";
+import { needHosts } from "../support/lane";
 
 /**
  * Longer than the 25 s after which the master gives up a silent connection, and it begins with the job: 8 s after its start the job's
@@ -31,11 +31,7 @@ describe("lost workers", function () {
   };
 
   before(async function () {
-    const reason = await noHosts();
-    if (reason !== undefined) {
-      console.log(`    skipped: ${reason}`);
-      this.skip();
-    }
+    await needHosts(this);
     await pool.open();
   });
   after(() => pool.close());

@@ -7,7 +7,7 @@ import { isEmptyChange, PulumiError } from "../../demo/pulumi";
 import { Master } from "../../demo/ssh";
 import { startLocalCloud, type LocalCloud } from "../../local-cloud";
 import { cacheDir as cacheDirOf } from "../../tools/paths";
-import { noGrid } from "../support/lane";
+import { needGrid } from "../support/lane";
 import { openTestStack, type TestStack } from "../support/stack";
 
 const PORT = 2222;
@@ -29,11 +29,7 @@ describe("changes of a master that has jobs", function () {
   let dir: string, cloud: LocalCloud, test: TestStack, host: Master | undefined;
 
   before(async function () {
-    const reason = await noGrid();
-    if (reason !== undefined) {
-      console.log(`      skipped: ${reason}`);
-      this.skip();
-    }
+    await needGrid(this);
     dir = mkdtempSync(join(tmpdir(), "elastigrid-changes-"));
     cloud = await startLocalCloud({ backend: "hosts", stateDir: join(dir, "cloud"), cacheDir: cacheDirOf(), instance: "changes-spec", publishPorts: [PORT], log: () => undefined });
     test = await openTestStack(cloud, grid, "changes");

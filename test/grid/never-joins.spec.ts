@@ -8,7 +8,7 @@ import type { PulumiError } from "../../demo/pulumi";
 import { startLocalCloud, type LocalCloud } from "../../local-cloud";
 import { openTestStack, packageDir, type TestStack } from "../support/stack";
 import { cacheDir as cacheDirOf } from "../../tools/paths";
-import { noGrid } from "../support/lane";
+import { needGrid } from "../support/lane";
 
 const cacheDir = cacheDirOf();
 /** Asks the master for a token where there is none. */
@@ -31,11 +31,7 @@ describe("workers that never join", function () {
   let stateDir: string, cloud: LocalCloud, test: TestStack, outputsFile: string;
 
   before(async function () {
-    const reason = await noGrid();
-    if (reason !== undefined) {
-      console.log(`      skipped: ${reason}`);
-      this.skip();
-    }
+    await needGrid(this);
     stateDir = mkdtempSync(join(tmpdir(), "elastigrid-late-"));
     outputsFile = join(stateDir, "outputs.json");
     cloud = await startLocalCloud({ backend: "hosts", stateDir, cacheDir, instance: "late-spec", publishPorts: [2222], log: () => undefined });

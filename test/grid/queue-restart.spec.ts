@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { CondorPool } from "../support/condor-pool";
-import { noHosts } from "../support/lane";
+import { needHosts } from "../support/lane";
 
 /** Short, so that the test is: what counts is that the job has run for longer than that. Above STARTER_UPDATE_INTERVAL (60 s). */
 const LEASE_SECONDS = 75, RUNS_SECONDS = 85;
@@ -16,11 +16,7 @@ describe("a queue that starts again", function () {
   const count = async (event: keyof typeof EVENTS): Promise<number> => (await pool.events())[EVENTS[event]] ?? 0;
 
   before(async function () {
-    const reason = await noHosts();
-    if (reason !== undefined) {
-      console.log(`    skipped: ${reason}`);
-      this.skip();
-    }
+    await needHosts(this);
     await pool.open();
   });
   after(() => pool.close());

@@ -8,7 +8,7 @@ import { Submissions } from "../../controller/adapters/submissions";
 import type { QueueView } from "../../controller/ports";
 import type { RunCommand } from "../../controller/run-command";
 import { CondorPool } from "../support/condor-pool";
-import { noHosts } from "../support/lane";
+import { needHosts } from "../support/lane";
 
 const SLEEP = "executable = /bin/sleep\ntransfer_executable = false\narguments = 900\nrequest_disk = 1MB\n";
 
@@ -33,11 +33,7 @@ describe("the queue as the controller sees it", function () {
   const groupOf = (view: QueueView, name: string): WaitingGroup | undefined => view.groups.find((g) => g.exampleId.startsWith(`${ids.get(name)}.`));
 
   before(async function () {
-    const reason = await noHosts();
-    if (reason !== undefined) {
-      console.log(`    skipped: ${reason}`);
-      this.skip();
-    }
+    await needHosts(this);
     pool = new CondorPool({ name: "view", workers: 1, vcpus: 2, settings: { MACHINE_RESOURCE_license: 2, LIC_LIMIT: 1 } });
     await pool.open();
     const run: RunCommand = async (program, args, { input }) => {

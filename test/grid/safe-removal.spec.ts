@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { CondorPool } from "../support/condor-pool";
-import { noHosts } from "../support/lane";
+import { needHosts } from "../support/lane";
 
 const JOB = "executable = /bin/sleep\ntransfer_executable = false\nrequest_memory = 50\n";
 const SECONDS = 8;
@@ -52,11 +52,7 @@ describe("safe removal", function () {
   };
 
   before(async function () {
-    const reason = await noHosts();
-    if (reason !== undefined) {
-      console.log(`    skipped: ${reason}`);
-      this.skip();
-    }
+    await needHosts(this);
     await pool.open();
   });
   afterEach(restore);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { long, say, seed } from "../support/chaos";
-import { freePort, noGrid } from "../support/lane";
+import { freePort, needGrid } from "../support/lane";
 import { failures, runSoak, type Plan } from "../soak/course";
 import { SoakWorld } from "../soak/world";
 
@@ -12,11 +12,7 @@ describe("a soak in short", function () {
   let world: SoakWorld | undefined, dir = "", leaks: readonly string[] | undefined;
 
   before(async function () {
-    const reason = await noGrid();
-    if (reason !== undefined) {
-      say(`skipped: ${reason}`);
-      return this.skip();
-    }
+    await needGrid(this);
     dir = mkdtempSync(join(tmpdir(), "elastigrid-soak-"));
     world = await SoakWorld.open(dir, await freePort(), say);
   });

@@ -6,7 +6,7 @@ import type { GridStatus, WorkerStatus } from "../../controller/status";
 import { Master } from "../../demo/ssh";
 import { startLocalCloud, type LocalCloud } from "../../local-cloud";
 import { cacheDir } from "../../tools/paths";
-import { noGrid } from "../support/lane";
+import { needGrid } from "../support/lane";
 import { openTestStack, type TestStack } from "../support/stack";
 
 const PORT = 2222;
@@ -49,11 +49,7 @@ describe("worker types on real hosts", function () {
   let stateDir: string, cloud: LocalCloud, test: TestStack, master: Master;
 
   before(async function () {
-    const reason = await noGrid();
-    if (reason !== undefined) {
-      console.log(`      skipped: ${reason}`);
-      this.skip();
-    }
+    await needGrid(this);
     stateDir = mkdtempSync(join(tmpdir(), "elastigrid-kinds-"));
     cloud = await startLocalCloud({ backend: "hosts", stateDir, cacheDir: cacheDir(), instance: "kinds-spec", publishPorts: [PORT], log: () => undefined });
     test = await openTestStack(cloud, grid("512 MiB"), "kinds");

@@ -14,6 +14,18 @@ export async function noGrid(): Promise<string | undefined> {
   return (await noHosts()) ?? (engine.available ? undefined : engine.reason);
 }
 
+/** Leaves the suite out where real hosts cannot run, and says why. */
+export const needHosts = (suite: Mocha.Context): Promise<void> => need(suite, noHosts);
+/** Leaves the suite out where a whole grid cannot run, and says why. */
+export const needGrid = (suite: Mocha.Context): Promise<void> => need(suite, noGrid);
+
+async function need(suite: Mocha.Context, why: () => Promise<string | undefined>): Promise<void> {
+  const reason = await why();
+  if (reason === undefined) return;
+  console.log(`      skipped: ${reason}`);
+  suite.skip();
+}
+
 export const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
     const server = createServer().on("error", reject).listen(0, "127.0.0.1", () => {
