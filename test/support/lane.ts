@@ -5,11 +5,11 @@ import { engineEnvironment } from "../../tools/engine-env";
 import { cacheDir } from "../../tools/paths";
 
 /** Why real hosts cannot run here; undefined when they can. */
-export const noHosts = async (): Promise<string | undefined> =>
+const noHosts = async (): Promise<string | undefined> =>
   (await hostsProblem()) ?? (hasApplianceTree(cacheDir()) ? undefined : `the appliance tree is not in ${cacheDir()}: npm run setup builds it`);
 
 /** Why a whole grid cannot run here: hosts and engine. */
-export async function noGrid(): Promise<string | undefined> {
+async function noGrid(): Promise<string | undefined> {
   const engine = engineEnvironment();
   return (await noHosts()) ?? (engine.available ? undefined : engine.reason);
 }
