@@ -44,10 +44,13 @@ export function choose(words: readonly string[], specsOf: (lane: LaneName) => re
   return allLanes.flatMap((lane) => (chosen.has(lane) ? [{ lane, files: [...(chosen.get(lane) ?? [])] }] : []));
 }
 
+/** So that not all wait for one in the end. */
+export const longestFirst = (chosen: readonly Chosen[]): Chosen[] => [...chosen].sort((a, b) => lanes[b.lane].usualMinutes - lanes[a.lane].usualMinutes);
+
 /** Runs the lanes, several beside one another where there are several, and counts all their tests. */
 export async function runLanes(chosen: readonly Chosen[], ready: LaneReadiness, bringLab?: BringLab): Promise<LaneCounts> {
   const skipped: LaneName[] = [], items: Item<LaneResult>[] = [];
-  for (const { lane: name, files } of chosen) {
+  for (const { lane: name, files } of longestFirst(chosen)) {
     const why = skipReason(name, ready) ?? (files.length === 0 ? `no spec files in test/${name}` : undefined);
     if (why === undefined) items.push(...itemsOf(name, files, bringLab));
     else {

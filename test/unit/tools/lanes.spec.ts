@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { laneFault } from "../../../tools/lane-run";
 import { allLanes, lanes } from "../../../tools/lane-table";
-import { choose, skipReason } from "../../../tools/lanes";
+import { choose, longestFirst, skipReason } from "../../../tools/lanes";
 import { packageRoot } from "../../../tools/paths";
 import { runCommand } from "../../../tools/process";
 import { labProblems, notUp } from "../../../tools/openstack-lane";
@@ -16,6 +16,9 @@ const noEngine = { problems: [{ what: "go is missing", fix: "install Go" }] };
 const noRoot = { problems: [{ what: "servers need root", fix: "sudo -E npm test" }] };
 
 describe("the lane runner", () => {
+  it("begins the longest first", () => {
+    expect(longestFirst(choose(["unit", "engine", "openstack"], (lane) => [lane])).map((c) => c.lane)).to.deep.equal(["openstack", "engine", "unit"]);
+  });
   describe("chooses", () => {
     const files = (lane: string): string[] => (lane === "grid" ? ["/t/grid/hosts.spec.js", "/t/grid/deep/hosts.spec.js", "/t/grid/more-hosts.spec.js"] : [`/t/${lane}/a.spec.js`]);
     const chosen = (...words: string[]): string[] => choose(words, files).flatMap((c) => c.files);
