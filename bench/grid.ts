@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { LocalCloudProcess } from "../demo/cloud";
@@ -15,19 +15,21 @@ export interface BenchGrid {
   readonly session: Session<LocalCloudProcess>;
 }
 
-/** A cloud of its own with the documented local grid's stack on it, not deployed yet; everything is gone afterwards. */
+/** A new cloud of its own with the documented local grid's stack on it, not deployed yet; everything is gone afterwards. */
 export async function withStack<T>(
   what: string, print: (line: string) => void, measure: (session: Session<LocalCloudProcess>) => Promise<T>,
 ): Promise<T> {
   const stateDir = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "elastigrid", "bench");
   const lock = await lockFolder(stateDir, what);
   try {
+    // A run that was cut short leaves a grid with its jobs: cloud and state go together.
+    for (const part of ["cloud", "pulumi"]) rmSync(join(stateDir, part), { recursive: true, force: true });
     const configFile = join(stateDir, "Pulumi.bench.yaml");
     mkdirSync(stateDir, { recursive: true });
     const documented = readFileSync(join(packageDir, "stacks", "Pulumi.local.yaml"), "utf8");
     writeFileSync(configFile, documented.replace(/(endpoint: http:\/\/127\.0\.0\.1:)\d+/, `$1${PORT}`));
     const session = await openSession({ packageDir, stateDir, stack: "bench", configFile, port: PORT, keep: false, print });
-    // A signal ends local-cloud and all guests through the lifeline of its parent; the next run's `up` starts over.
+    // A signal ends local-cloud and all guests through the lifeline of its parent.
     try {
       return await measure(session);
     } finally {
