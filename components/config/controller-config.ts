@@ -130,7 +130,7 @@ export interface ScalingSettings {
   readonly joinTimeoutSeconds: number;
   /** Single-core places kept free beyond what waits. @default 0 */
   readonly spareSlots?: number;
-  /** Most workers ordered in a minute. @default no limit beyond growStep */
+  /** Most workers ordered in a minute. @default no limit beyond growStep: an earlier `up` wrote none */
   readonly createsPerMinute?: number;
   /** Of the workers that work, at most this share is drained at a time to renew them; one always may. @default 10 */
   readonly disruptionPercent?: number;

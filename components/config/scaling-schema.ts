@@ -13,7 +13,7 @@ export const scalingSchema = z
     idleSeconds: seconds(0, 86_400, "how long a worker is without a job before it may go").default(300),
     joinTimeoutSeconds: seconds(30, 86_400, "a worker that has not joined by then is replaced").default(600),
     spareSlots: whole(0, 10_000).default(0).describe("single-core places kept free beyond what waits, so that the next jobs start at once; `workers.max` goes before it").meta({ unit: "slots" }),
-    createsPerMinute: whole(1, 10_000).optional().describe("most workers ordered in a minute; only `growStep` limits them where left out"),
+    createsPerMinute: whole(1, 10_000).default(120).describe("most workers ordered in a minute, whatever waits"),
     disruptionPercent: whole(1, 100).default(10).describe("of the workers that work, at most this share is drained at a time to renew them after a change of size or image; one always may be").meta({ unit: "percent" }),
     billingPeriodSeconds: seconds(0, 2_678_400, "what the cloud bills at least: among workers idle for equally long the one nearest the end of its period goes first; 0: no matter").default(0),
   })
