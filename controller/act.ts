@@ -18,7 +18,7 @@ export interface Hands {
   readonly joinTimeoutSeconds: number;
   /** Asks what a machine does right now; questions of one moment go together. */
   readonly occupancy: (machine: string) => Promise<Observed<Occupancy>>;
-  /** The name that a server's worker will have in the pool. */
+  /** Under which a server's worker will have its name in the pool. */
   readonly poolDomain: string;
   /** The operator's wish for this worker is fulfilled. */
   readonly drainDone: (id: string) => void;

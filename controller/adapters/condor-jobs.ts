@@ -61,6 +61,8 @@ export function parseCounted(ads: readonly Ad[]): readonly Counted[] {
 
 export const isWaiting = (c: Counted): boolean => c.status === WAITING;
 export const isRunning = (c: Counted): boolean => c.status === RUNNING_STATUS || c.status === TRANSFERRING;
+/** The JobStatus of a job that has a machine, and was not told to go. */
+export const hasMachine = (status: number | undefined): boolean => status === RUNNING_STATUS || status === TRANSFERRING || status === SUSPENDED;
 export const needsWorker = (c: Counted): boolean => !NEEDS_NO_WORKER.has(c.universe);
 
 export function countsOf(rows: readonly Counted[]): { waiting: number; running: number; held: number; suspended: number } {

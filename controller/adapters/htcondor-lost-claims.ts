@@ -1,13 +1,12 @@
 import type { RunningJob } from "../../components/policy/demand";
 import { isOlderThanStartd } from "../../components/policy/orphans";
 import { unknown, type Observed } from "../ports";
-import { hostsOf } from "./condor-jobs";
+import { hasMachine, hostsOf } from "./condor-jobs";
 import { ms, number, parseAds, startdStart, text, type Ad } from "./condor-parse";
 import type { CondorTools } from "./condor-tools";
 import { jobId, jobsThere, release } from "./htcondor-release";
 
 const SLOT = ["Name", "Machine", "DynamicSlot", "DaemonStartTime", "MyCurrentTime", "LastHeardFrom", "JobId"] as const;
-const RUNNING = 2, TRANSFERRING = 6, SUSPENDED = 7;
 
 /** Lets jobs start anew whose claims were of a former startd of this machine. Asks anew, and leaves alone what is not certain. */
 export async function releaseLostClaims(tools: CondorTools, machine: string, jobs: readonly RunningJob[]): Promise<Observed<number>> {
@@ -77,8 +76,7 @@ const isSameStart = (ad: Ad, job: RunningJob): boolean =>
   ms(number(ad, "JobCurrentStartDate")) === job.startedAtMs && text(ad, "RemoteHost")?.endsWith(`@${job.machine}`) === true;
 
 function whyKept(ad: Ad, job: RunningJob, startd: Startd, slots: readonly Ad[]): string | undefined {
-  const status = number(ad, "JobStatus");
-  if (status !== RUNNING && status !== TRANSFERRING && status !== SUSPENDED) return "it does not run";
+  if (!hasMachine(number(ad, "JobStatus"))) return "it does not run";
   if (hostsOf(ad).length !== 1) return "it has several machines";
   if (!isOlderThanStartd(job, startd.startedAtMs)) return "it began after the startd";
   const birth = /^<[^>]*>#(\d+)#/.exec(text(ad, "PublicClaimId") ?? "")?.[1];
